@@ -1,0 +1,187 @@
+"""Where every node of a cluster lives: addresses, ports, directories. Pure.
+
+Each host has an address of its own on the loopback network 127.19.<block>.0/24, so several
+clusters can be up at once. Every port is its standard number plus 10000, so that nothing here
+meets a server that the machine already runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+Variant = Literal["suite", "stock"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+
+SCOPE = "odoo-cluster"
+NAMESPACE = "/service/"
+S3_BUCKET = "odoo-ha"
+REDIS_SERVICE = "odoo-ha"
+SYSTEM_ROLES = ("postgres", "replicator", "rewinder")
+ODOO_ROLE = "odoo"
+PROBE_ROLE = "ha_probe"
+DEMO_USERS = 10
+ODOO_WORKERS = 2
+
+PG_PORT = 15432
+PATRONI_PORT = 18008
+ETCD_CLIENT_PORT = 12379
+ETCD_PEER_PORT = 12380
+REDIS_PORT = 16379
+SENTINEL_PORT = 36379
+S3_PORT = 18333
+S3_MASTER_PORT = 19333
+S3_VOLUME_PORT = 18880
+S3_FILER_PORT = 18888
+GRPC_OFFSET = 10000  # SeaweedFS: each port has a gRPC sibling this much higher
+ODOO_PORT = 18069
+GEVENT_PORT = 18072
+BALANCER_SUITE_PORT = 18080
+BALANCER_STOCK_PORT = 18081
+BALANCER_PG_PORT = 15000
+BALANCER_STATS_PORT = 18404
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host: its name in the cluster and its address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One startable thing. `kind` says what runs there, `host` where it listens."""
+
+    name: str
+    kind: str
+    host: Host
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A cluster's shape. `directory` holds all of its files: state_dir/<cluster name>."""
+
+    state_dir: Path
+    name: str = "demo"
+    block: int = 1
+    small: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.block <= 254:
+            raise ValueError(f"block must be between 1 and 254, not {self.block}")
+
+    def _host(self, name: str, last: int) -> Host:
+        return Host(name, f"127.19.{self.block}.{last}")
+
+    @property
+    def pg(self) -> tuple[Host, ...]:
+        return tuple(self._host(f"pg{i}", 10 + i) for i in (1, 2, 3))
+
+    @property
+    def etcd(self) -> tuple[Host, ...]:
+        return tuple(self._host(f"etcd{i}", 20 + i) for i in ((1,) if self.small else (1, 2, 3)))
+
+    @property
+    def redis(self) -> tuple[Host, ...]:
+        return tuple(self._host(f"redis{i}", 30 + i) for i in (1, 2, 3))
+
+    @property
+    def s3(self) -> Host:
+        return self._host("s3", 41)
+
+    @property
+    def odoo(self) -> tuple[Host, ...]:
+        return tuple(self._host(f"odoo{i}", 50 + i) for i in (1, 2))
+
+    @property
+    def balancer(self) -> Host:
+        return self._host("haproxy", 100)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every startable node, in the order in which they start."""
+        s3_ports = (S3_MASTER_PORT, S3_VOLUME_PORT, S3_FILER_PORT, S3_PORT)
+        return (
+            *(Node(h.name, "etcd", h, (ETCD_CLIENT_PORT, ETCD_PEER_PORT)) for h in self.etcd),
+            *(Node(h.name, "redis", h, (REDIS_PORT,)) for h in self.redis),
+            *(
+                Node(h.name.replace("redis", "sentinel"), "sentinel", h, (SENTINEL_PORT,))
+                for h in self.redis
+            ),
+            Node("s3", "s3", self.s3, (*s3_ports, *(port + GRPC_OFFSET for port in s3_ports))),
+            *(Node(h.name, "pg", h, (PG_PORT, PATRONI_PORT)) for h in self.pg),
+            *(Node(h.name.replace("odoo", "sidecar"), "sidecar", h, ()) for h in self.odoo),
+            *(Node(h.name, "odoo", h, (ODOO_PORT, GEVENT_PORT)) for h in self.odoo),
+            Node(
+                "haproxy",
+                "haproxy",
+                self.balancer,
+                (BALANCER_SUITE_PORT, BALANCER_STOCK_PORT, BALANCER_PG_PORT, BALANCER_STATS_PORT),
+            ),
+        )
+
+    def node(self, name: str) -> Node:
+        """The node of that name; KeyError names those that there are."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(f"no node {name!r}; there are {', '.join(n.name for n in self.nodes)}")
+
+    # -- directories
+
+    @property
+    def directory(self) -> Path:
+        return self.state_dir / self.name
+
+    def node_dir(self, name: str) -> Path:
+        return self.directory / "nodes" / name
+
+    def data_dir(self, name: str) -> Path:
+        return self.node_dir(name) / "data"
+
+    def conf_dir(self, name: str) -> Path:
+        return self.node_dir(name) / "conf"
+
+    def run_dir(self, name: str) -> Path:
+        return self.node_dir(name) / "run"
+
+    def log_file(self, name: str) -> Path:
+        return self.node_dir(name) / "log" / f"{name}.log"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.directory / "secrets"
+
+    @property
+    def shared_data_dir(self) -> Path:
+        """Sessions and filestore of the stock variant, shared by both nodes as the guides have it."""
+        return self.directory / "shared"
+
+    def topology_path(self, odoo: str) -> Path:
+        """The document that the sidecar beside this Odoo node publishes."""
+        return self.run_dir(odoo.replace("odoo", "sidecar")) / "topology.json"
+
+    # -- for clients
+
+    def base_url(self, variant: Variant = "suite") -> str:
+        port = BALANCER_SUITE_PORT if variant == "suite" else BALANCER_STOCK_PORT
+        return f"http://{self.balancer.address}:{port}"
+
+    @property
+    def stats_url(self) -> str:
+        return f"http://{self.balancer.address}:{BALANCER_STATS_PORT}/"
+
+    def database(self, variant: Variant = "suite") -> str:
+        return "odoo" if variant == "suite" else "odoo_stock"
+
+    @property
+    def etcd_urls(self) -> tuple[str, ...]:
+        return tuple(f"http://{host.address}:{ETCD_CLIENT_PORT}" for host in self.etcd)
+
+    @property
+    def s3_url(self) -> str:
+        return f"http://{self.s3.address}:{S3_PORT}"
