@@ -1,0 +1,89 @@
+"""What an operator may say about attachments in S3. Pure: no connection, no Odoo."""
+
+import re
+import string
+from dataclasses import dataclass
+
+from odoo.addons.ha_base.settings import parse, setting
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def _bucket(text: str) -> str:
+    if not _BUCKET.fullmatch(text):
+        raise ValueError(
+            "the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens"
+        )
+    return text
+
+
+def _prefix(text: str) -> str:
+    """A key prefix; {db} and {uuid} stand for the database's name and its database.uuid."""
+    text = text.strip("/")
+    try:
+        fields = {name for _literal, name, _spec, _conv in string.Formatter().parse(text) if name}
+    except ValueError:
+        fields = {"?"}
+    if fields - {"db", "uuid"} or ".." in text or not text:
+        raise ValueError("a path such as odoo/{db}; only {db} and {uuid} are replaced")
+    return text
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Attachments in a bucket. Without s3_bucket the filestore stays what it is."""
+
+    s3_bucket: str | None = setting(
+        None,
+        _bucket,
+        "The bucket; once it is set, new attachments go there (where the addon is installed).",
+        example="odoo-attachments",
+    )
+    s3_endpoint_url: str | None = setting(
+        None,
+        parse.url("http", "https"),
+        "Address of an S3-compatible service; leave it out for Amazon.",
+        example="https://s3.example.com:9000",
+    )
+    s3_region: str | None = setting(None, parse.text, "Region of the bucket.", example="eu-west-3")
+    s3_access_key: str | None = setting(
+        None,
+        parse.text,
+        "Access key. Without one boto3 looks for credentials itself: environment, files, roles.",
+    )
+    s3_secret_key: str | None = setting(
+        None, parse.text, "Secret key that belongs to s3_access_key.", secret=True
+    )
+    s3_prefix: str = setting(
+        "{db}/{uuid}",
+        _prefix,
+        "Where in the bucket this database's objects lie; {db} is the database's name, {uuid} its "
+        "system parameter database.uuid. Garbage collection never leaves this prefix, so a copy "
+        "with another uuid can't delete the original's objects.",
+    )
+    s3_addressing_style: str = setting(
+        "auto",
+        parse.choice("auto", "path", "virtual"),
+        "How the bucket is put into addresses; many S3-compatible services need path.",
+    )
+    s3_connect_timeout: float = setting(
+        3.0, parse.seconds, "How long one connection attempt may take."
+    )
+    s3_timeout: float = setting(
+        20.0, parse.seconds, "How long S3 may stay silent during one request."
+    )
+    s3_attempts: int = setting(
+        3, parse.integer(minimum=1), "How often one operation is tried, the first time included."
+    )
+    s3_small_image: int = setting(
+        51200,
+        parse.size,
+        "Images of records (res_field) up to this size stay in the database, where each node "
+        "reads them without a further request.",
+    )
+    s3_garbage_grace: float = setting(
+        604800.0,
+        parse.seconds,
+        "How long an object that nothing refers to is kept before it is deleted; longer than "
+        "your oldest backup that you would restore.",
+    )
