@@ -1,0 +1,62 @@
+"""Loopback addresses that stand for hosts, and free ports on them.
+
+All addresses come from one block ``127.19.<block>.x`` so that several test runs can share
+a machine. ``HA_TEST_BLOCK`` picks the block (default 60).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+
+#: Below the kernel's ephemeral range, so that no outgoing connection takes a port
+#: while the server that owned it is down for a test.
+PORTS = range(20000, 32000)
+
+_hosts = itertools.count(101)
+
+
+def next_address() -> str:
+    """Return a loopback address this process hasn't handed out yet."""
+    block = os.environ.get("HA_TEST_BLOCK", "60")
+    return f"127.19.{int(block)}.{101 + (next(_hosts) - 101) % 150}"
+
+
+def free_port(address: str) -> int:
+    """Return a port nobody listens on at ``address``."""
+    for port in random.sample(PORTS, 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no free port on {address}")
+
+
+def accepts_connections(address: str, port: int, *, timeout: float = 1.0) -> bool:
+    """Tell whether something listens on ``address:port``."""
+    try:
+        with socket.create_connection((address, port), timeout=timeout):
+            return True
+    except OSError:
+        return False
+
+
+def wait_until(
+    condition: Callable[[], object], *, timeout: float, what: str, interval: float = 0.05
+) -> float:
+    """Poll ``condition`` until it is true; return the seconds it took.
+
+    Raises TimeoutError naming ``what`` when ``timeout`` seconds pass first.
+    """
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > timeout:
+            raise TimeoutError(f"{what}: not within {timeout:g} s")
+        time.sleep(interval)
+    return time.monotonic() - started
