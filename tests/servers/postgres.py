@@ -82,8 +82,11 @@ class Postgres:
         )
 
     def replica(self, *, address: str | None = None) -> Postgres:
-        """Return a streaming replica of this server, not started yet."""
-        other = Postgres(address=address)
+        """Return a streaming replica of this server, not started yet.
+
+        It has the same port, as one ``db_port`` serves all hosts of Odoo's ``db_host``.
+        """
+        other = Postgres(address=address, port=self.port)
         other.upstream = self
         other.password, other.odoo_password = self.password, self.odoo_password
         return other
