@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-
-
+from ha_setup.cluster.layout import Variant
 
 
 class Fault(StrEnum):
@@ -60,7 +57,7 @@ class DrillOptions:
     variants: tuple[Variant, ...] = ("suite",)
     rate: float = 10.0
     steady: float = 6.0
-    recovery_limit: float = 90.0
+    recovery_limit: float = 85.0
     after: float = 8.0
     request_timeout: float = 90.0
     seed: int = 19

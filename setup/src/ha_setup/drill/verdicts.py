@@ -25,12 +25,13 @@ class Answer:
 class Verdict:
     """`kind` is empty for a good answer, else the name under which failures are counted.
 
-    `answered`: an answer came, good or bad. `logged_out`: it says that the session is gone.
+    `in_doubt`: no answer came although the request may have been received, so nobody knows what became of it.
+    `logged_out`: the answer says that the session is gone.
     `record`: the new row's id, for a write that was acknowledged.
     """
 
     kind: str = ""
-    answered: bool = True
+    in_doubt: bool = False
     logged_out: bool = False
     record: int | None = None
 
@@ -41,10 +42,10 @@ class Verdict:
 
 OK = Verdict()
 WRONG_CONTENT = Verdict("wrong_content")
-TIMEOUT = Verdict("timeout", answered=False)
-DISCONNECTED = Verdict("disconnected", answered=False)
-CONNECTION_REFUSED = Verdict("connection_refused", answered=False)
-NOT_LOGGED_IN = Verdict("not_logged_in", answered=False)
+TIMEOUT = Verdict("timeout", in_doubt=True)
+DISCONNECTED = Verdict("disconnected", in_doubt=True)
+CONNECTION_REFUSED = Verdict("connection_refused")
+NOT_LOGGED_IN = Verdict("not_logged_in")  # never sent: the user could not log in again in time
 
 
 def judge(action: Action, answer: Answer, *, content: bytes = b"") -> Verdict:

@@ -1,0 +1,47 @@
+"""Decides when a cluster has recovered from a fault, and says what is still missing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ha_setup.drill.options import Fault
+from ha_setup.drill.schedule import Action
+from ha_setup.drill.trace import Outcome
+
+CALM = 3.0  # seconds without a failure
+ENDURE = 12.0  # seconds with a fault that moves no primary
+EVERYDAY = (Action.READ, Action.WRITE, Action.PAGE)
+
+
+def missing(
+    fault: Fault, outcomes: Sequence[Outcome], *, now: float, fault_at: float, promoted_at: float | None
+) -> str | None:
+    """What the run still waits for, in words; None once recovered.
+
+    Recovered: a new primary where the fault takes the old one away, else some time of enduring the fault;
+    and then, for `CALM` seconds, everyday requests that were started after it and went well, and none that
+    ended badly. A request still hanging from before does not count against it: it is waited for at the end.
+    """
+    if fault.moves_primary:
+        if promoted_at is None:
+            return "a new writable primary"
+        since = promoted_at
+    else:
+        if now < fault_at + ENDURE:
+            return f"{ENDURE:.0f} seconds under the fault"
+        since = fault_at
+    recent = [o for o in outcomes if o.finished_at > now - CALM]
+    if any(not is_excused(fault, o) and not o.verdict.ok for o in recent) or now < since + CALM:
+        return f"{CALM:.0f} seconds without a failed request"
+    good = {o.planned.action for o in recent if o.verdict.ok and o.planned.at > since}
+    lacking = [action.value for action in EVERYDAY if action not in good]
+    return f"a good answer to a {lacking[0]}" if lacking else None
+
+
+def is_excused(fault: Fault, outcome: Outcome) -> bool:
+    """With S3 away, a clear error is the promised answer to writing an attachment."""
+    return (
+        fault is Fault.STOP_S3
+        and outcome.planned.action is Action.ATTACHMENT_WRITE
+        and outcome.verdict.kind.startswith("rpc_error:")
+    )
