@@ -1,0 +1,170 @@
+"""Connections to the proven primary: where to, with which bounds, and how long to try."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+
+import odoo
+
+from odoo.addons.ha_base.settings import current
+
+from ..errors import DatabaseUnavailable, is_lost
+from ..settings import Settings
+from ..topology.watcher import watcher
+from .budget import deadline as budget_deadline
+from .budget import held
+from .hold import Decision, decide, retry_pause
+
+_logger = logging.getLogger(__name__)
+
+#: The longest sleep while waiting, in seconds: the topology may turn stale without a change.
+_LOOK_AGAIN = 0.1
+
+
+def identity(connection_info: dict[str, Any]) -> Hashable:
+    """What makes two requests for a connection interchangeable: all but the password.
+
+    The target's address isn't part of it: it follows the topology.
+    """
+    return frozenset(
+        ("dbname" if key == "database" else key, str(value))
+        for key, value in connection_info.items()
+        if key != "password"
+    )
+
+
+def parameters(
+    connection_info: dict[str, Any], decision: Decision, settings: Settings, *, readonly: bool
+) -> dict[str, Any]:
+    """Pure: libpq's parameters for one attempt.
+
+    Odoo passes host, port, user, password and sslmode only; without timeouts a hung server holds
+    a worker for good. The latter wins: what ``connection_info`` says stays as it is, but for the
+    address of the proven primary. A read-only pool (``db_replica_host``) keeps its own address.
+    """
+    bounds: dict[str, Any] = {
+        "connect_timeout": settings.database_connect_timeout,
+        "keepalives": 1,
+        "keepalives_idle": settings.database_keepalive_idle,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(settings.database_tcp_user_timeout * 1000),
+    }
+    if "dsn" in connection_info:
+        return {**bounds, **connection_info}
+    if not readonly:
+        bounds["target_session_attrs"] = "read-write"
+    chosen = {**bounds, **connection_info}
+    if decision.server is not None and not readonly:
+        chosen |= {"host": decision.server.host, "port": decision.server.port}
+    return chosen
+
+
+def connect(
+    connection_info: dict[str, Any],
+    factory: type,
+    *,
+    readonly: bool,
+    keep_trying: Callable[[], None] = lambda: None,
+) -> Any:
+    """A new connection, as soon as there is a server for it.
+
+    Never called under the pool's lock. ``keep_trying`` is called before each attempt and may
+    raise to end it.
+
+    :raises DatabaseUnavailable: when the budget is used up
+    :raises psycopg2.OperationalError: at once, when waiting won't help (no such database, wrong
+        password …)
+    """
+    settings = current(Settings)
+    attempt = 0
+    with await_writable(settings, readonly) as choose:
+        while True:
+            keep_trying()
+            decision = choose()
+            attempt += 1
+            try:
+                connection = _attempt(
+                    parameters(connection_info, decision, settings, readonly=readonly),
+                    factory,
+                    settings.database_connect_timeout,
+                )
+            except psycopg2.OperationalError as error:
+                if not is_lost(error):
+                    _logger.info("Connection to the database failed")
+                    raise
+                choose.failed(error)
+                watcher().wait(retry_pause(attempt, random.random()))  # noqa: S311 (jitter)
+                continue
+            connection._ha_epoch = decision.epoch
+            connection._ha_identity = identity(connection_info)
+            return connection
+
+
+def _attempt(arguments: dict[str, Any], factory: type, timeout: float) -> Any:
+    if not getattr(odoo, "evented", False):
+        return psycopg2.connect(connection_factory=factory, **arguments)
+    # libpq doesn't apply connect_timeout to the asynchronous connect that gevent's wait callback
+    # makes of it.
+    import gevent  # noqa: PLC0415
+
+    try:
+        with gevent.Timeout(timeout):
+            return psycopg2.connect(connection_factory=factory, **arguments)
+    except gevent.Timeout:
+        raise psycopg2.OperationalError("timeout expired while connecting") from None
+
+
+class await_writable:  # noqa: N801 (reads as a verb in a with statement)
+    """Context in which a thread waits at the gate; calling it returns the next decision.
+
+    The thread counts as held from its first wait or failure until the context ends.
+    """
+
+    def __init__(self, settings: Settings, readonly: bool = False) -> None:
+        self._settings = settings
+        self._readonly = readonly
+        self._deadline = budget_deadline(settings.hold_timeout)
+        self._holding: held | None = None
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> "await_writable":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._holding is not None:
+            self._holding.__exit__(None, None, None)
+
+    def failed(self, error: BaseException) -> None:
+        """An attempt to connect failed; it is the cause if the budget runs out."""
+        self._error = error
+        self._hold()
+
+    def __call__(self) -> Decision:
+        follow = watcher()
+        while True:
+            topology = None if self._readonly else follow.topology()
+            # The first attempt is always made, so that a budget of zero means "don't wait".
+            now = time.monotonic()
+            if self._holding is None:
+                now = min(now, self._deadline - 1e-6)
+            decision = decide(topology, now=now, deadline=self._deadline)
+            if decision.action == "connect":
+                return decision
+            if decision.action == "give_up":
+                raise DatabaseUnavailable(
+                    "no writable database within the hold budget"
+                    + (f" (topology: {topology.state})" if topology else "")
+                ) from self._error
+            self._hold()
+            follow.wait(min(_LOOK_AGAIN, max(0.0, self._deadline - time.monotonic())))
+
+    def _hold(self) -> None:
+        if self._holding is None:
+            self._holding = held()
+            self._holding.__enter__()

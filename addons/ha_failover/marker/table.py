@@ -1,0 +1,34 @@
+"""The table of marker rows and the statements on it. Pure."""
+
+TABLE = "ha_commit_marker"
+
+#: The app ha_failover creates it when it is installed in a database. No foreign key, no ORM
+#: columns: one row is one token.
+CREATE = f"""
+    CREATE TABLE IF NOT EXISTS {TABLE} (
+        token uuid PRIMARY KEY,
+        resolution boolean NOT NULL DEFAULT false,
+        created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    )
+"""
+
+EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
+
+#: In the transaction that wrote, just before its COMMIT.
+MARK = f"INSERT INTO {TABLE} (token) VALUES (%s::uuid)"
+
+#: In a transaction of its own (autocommit, READ COMMITTED). It waits for the original where that
+#: still runs. It may be repeated, should *its* answer be lost: the row says who wrote it first.
+#: DO UPDATE, not DO NOTHING: it returns the row, and makes this transaction one that writes, so
+#: that with synchronous replication its COMMIT also waits for the original's.
+RESOLVE = f"""
+    INSERT INTO {TABLE} AS marker (token, resolution) VALUES (%s::uuid, true)
+    ON CONFLICT (token) DO UPDATE SET resolution = marker.resolution
+    RETURNING resolution
+"""
+
+PURGE = f"DELETE FROM {TABLE} WHERE created_at < clock_timestamp() - %s * interval '1 second'"
+
+#: Seconds that a marker is kept. Longer than any hold budget: a resolution looks for its token
+#: within the budget of the request that wrote it.
+KEEP = 3600

@@ -1,0 +1,20 @@
+"""The marker table's life in a database: made at installation, emptied by the autovacuum."""
+
+from odoo import api, models
+
+from ..marker import table
+
+
+class CommitMarker(models.AbstractModel):
+    """Abstract: a marker is a row with a token, not a record; nobody reads it through the ORM."""
+
+    _name = "ha.commit.marker"
+    _description = "Commit Marker"
+
+    def init(self):
+        super().init()
+        self.env.cr.execute(table.CREATE)
+
+    @api.autovacuum
+    def _gc_markers(self):
+        self.env.cr.execute(table.PURGE, (table.KEEP,))

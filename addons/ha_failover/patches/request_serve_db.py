@@ -1,0 +1,80 @@
+"""Seam: ``Request._serve_db``."""
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from odoo import http
+
+from odoo.addons.ha_base.patches import Patch
+
+from .. import replay, work
+from ..work import Verdict
+
+#: Seconds after which a browser or balancer may try again.
+RETRY_AFTER = 5
+
+_MESSAGES = {
+    Verdict.EXPIRED: "The database is not available. Nothing was saved; please try again.",
+    Verdict.UPLOAD: "The database failed over during the upload. Nothing was saved; please send "
+    "it again.",
+    Verdict.PARTIAL: "The database failed over in the middle of this operation, after a part of it "
+    "was saved. Please check what was done before you repeat it.",
+    Verdict.UNKNOWN: "The database failed over while this operation was being saved, and whether it "
+    "was saved could not be found out. Please check before you repeat it.",
+}
+
+
+def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _serve_db(self: Any) -> Any:
+        if work.current() is not None:
+            return original(self)
+        path = self.httprequest.path
+        label = f"{self.httprequest.method} {path}"
+        try:
+            return replay.run(lambda: original(self), lambda: _rewind(self), label)
+        except replay.Unanswerable as error:
+            return unavailable(error.verdict)
+
+    return _serve_db
+
+
+def _rewind(request: Any) -> None:
+    """Put the request back to where it was before ``_serve_db``."""
+    for _name, file in request.httprequest.files.items(multi=True):
+        if not (hasattr(file, "seekable") and file.seekable()):
+            raise replay.Unanswerable(Verdict.UPLOAD)
+        file.seek(0)
+    request.future_response = http.FutureResponse()
+    request.dispatcher = http._dispatchers["http"](request)
+    request.registry = None
+    request.env = None
+    request.session, request.db = request._get_session_and_dbname()
+
+
+def unavailable(verdict: Verdict) -> Response:
+    """A clear answer that neither logs anybody out nor touches the session."""
+    return Response(
+        _MESSAGES[verdict] + "\n",
+        status=503,
+        headers={"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"},
+        content_type="text/plain; charset=utf-8",
+    )
+
+
+PATCH = Patch(
+    name="request-serve-db",
+    target="odoo.http:Request._serve_db",
+    reason="Stock answers a request that meets a failover with an error, or takes the database "
+    "for unusable and logs the user out.",
+    checked_on="19.0",
+    contains=(
+        "cr = registry.cursor(readonly=True)",
+        "except (AttributeError, psycopg2.OperationalError, psycopg2.ProgrammingError) as e: "
+        "raise RegistryError",
+        "return service_model.retrying(serve_func, env=self.env)",
+        "raise self._update_served_exception(exc)",
+    ),
+    wrap=_wrap,
+)

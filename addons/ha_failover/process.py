@@ -1,0 +1,55 @@
+"""The process-level part of ha_failover, activated by ha_base on each node."""
+
+import logging
+
+from odoo.tools import config
+
+from odoo.addons.ha_base.patches import apply
+
+from .patches import (
+    cron_thread,
+    cursor_commit,
+    cursor_execute,
+    cursor_init,
+    pool_borrow,
+    pool_close_all,
+    prefork_spawn,
+    request_serve_db,
+    retrying,
+    rpc_dispatch,
+    served_exception,
+)
+from .settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds that a request may need besides its hold.
+_WORK = 10
+
+
+def activate(settings: Settings) -> None:
+    """Patch the pool, the cursor, the request and the server; connects nowhere."""
+    apply(
+        pool_borrow.PATCH,
+        pool_close_all.PATCH,
+        cursor_init.PATCH,
+        cursor_execute.PATCH,
+        cursor_execute.PATCH_PASSED_THROUGH,
+        cursor_commit.PATCH,
+        cursor_commit.PATCH_ROLLBACK,
+        retrying.PATCH,
+        request_serve_db.PATCH,
+        served_exception.PATCH,
+        rpc_dispatch.PATCH,
+        prefork_spawn.PATCH,
+        cron_thread.PATCH,
+    )
+    limit = config["limit_time_real"]
+    if config["workers"] and limit < settings.hold_timeout + _WORK:
+        _logger.warning(
+            "limit_time_real = %s is too short for hold_timeout = %g: the server would kill "
+            "workers that hold requests. Set limit_time_real to %d or more",
+            limit,
+            settings.hold_timeout,
+            settings.hold_timeout + _WORK,
+        )

@@ -1,0 +1,70 @@
+"""The loop that runs a unit of work until it is answered."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from odoo.addons.ha_base.settings import current
+
+from . import work
+from .errors import DatabaseUnavailable, chain, unresolved, was_lost
+from .gate import budget
+from .settings import Settings
+from .work import Verdict
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds between attempts of one unit; the wait for a server happens when it connects.
+_PAUSE = 0.05
+
+
+class Unanswerable(Exception):
+    """The unit failed for good because of the database's outage; ``verdict`` says why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.value)
+        self.verdict = verdict
+
+
+def run(attempt: Callable[[], Any], rewind: Callable[[], None], label: str) -> Any:
+    """Run ``attempt`` until it is answered; run it again, whole, when its connection was lost.
+
+    :param attempt: the work; its own errors pass through untouched
+    :param rewind: makes the work repeatable again; may raise :class:`Unanswerable`
+    :param label: names the work in the log
+    :raises Unanswerable: within the hold budget there was neither an answer nor a safe replay
+    """
+    with work.unit() as unit, budget(current(Settings).hold_timeout) as deadline:
+        number = 0
+        while True:
+            number += 1
+            unit.begin_attempt(number)
+            try:
+                return attempt()
+            except Exception as error:
+                if not was_lost(error):
+                    raise
+                verdict = work.judge(
+                    result=unit.result is not work.MISSING,
+                    commits=unit.commits,
+                    in_doubt=unresolved(error) is not None,
+                    unavailable=any(isinstance(e, DatabaseUnavailable) for e in chain(error)),
+                    now=time.monotonic(),
+                    deadline=deadline,
+                )
+                if verdict is Verdict.ANSWER:
+                    _logger.info("%s: connection lost after its last commit", label)
+                    return unit.result
+                if verdict is not Verdict.REPLAY:
+                    _logger.error("%s failed: %s", label, verdict.value, exc_info=True)
+                    raise Unanswerable(verdict) from error
+                _logger.info("%s: connection lost (%s); replayed", label, _cause(error))
+            rewind()
+            time.sleep(_PAUSE)
+
+
+def _cause(error: BaseException) -> str:
+    """The deepest error's first line: the ones above only say "connection already closed"."""
+    deepest = list(chain(error))[-1]
+    return (str(deepest).strip().splitlines() or [type(deepest).__name__])[0]

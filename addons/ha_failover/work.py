@@ -1,0 +1,96 @@
+"""The unit of work: what is replayed as a whole (a request, an RPC call).
+
+It remembers what decides whether a replay is safe: was anything committed on the cursor of the
+work itself? Commits on other cursors (sequences, logs) don't count: Odoo's own retry on
+serialization failures repeats the work over them too.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+_local = threading.local()
+
+
+class _Missing(Enum):
+    RESULT = "no result"
+
+
+MISSING = _Missing.RESULT
+
+
+@dataclass
+class Unit:
+    """One attempt-after-attempt piece of work in the present thread."""
+
+    parent: "Unit | None" = None
+    attempt: int = 1
+    #: the cursor that ``retrying`` commits in the end
+    cursor: Any = None
+    #: commits, in this attempt, of transactions that wrote, on ``cursor`` or in inner units
+    commits: int = 0
+    #: the work's result, once it stands (its last commit is done)
+    result: Any = field(default=MISSING)
+
+    def begin_attempt(self, attempt: int) -> None:
+        """Forget the attempt before."""
+        self.attempt, self.cursor, self.commits, self.result = attempt, None, 0, MISSING
+
+    def committed(self, cursor: Any) -> None:
+        """A transaction that wrote was committed on ``cursor``."""
+        if cursor is self.cursor:
+            self.commits += 1
+
+
+def current() -> Unit | None:
+    """The innermost unit of the present thread."""
+    found: Unit | None = getattr(_local, "unit", None)
+    return found
+
+
+@contextmanager
+def unit() -> Iterator[Unit]:
+    """Open a unit; what was committed inside makes the outer one unrepeatable."""
+    new = Unit(parent=current())
+    _local.unit = new
+    try:
+        yield new
+    finally:
+        _local.unit = new.parent
+        if new.parent is not None:
+            new.parent.commits += new.commits
+
+
+class Verdict(Enum):
+    """What to do with a unit whose connection was lost."""
+
+    ANSWER = "its last commit is done: give its result"
+    REPLAY = "nothing of it was committed: run it again"
+    PARTIAL = "it committed and went on: neither answer nor replay would be right"
+    UNKNOWN = "a commit is in doubt and could not be resolved"
+    EXPIRED = "no writable database within the hold budget"
+    UPLOAD = "an upload can't be read a second time"
+
+
+def judge(
+    *, result: bool, commits: int, in_doubt: bool, unavailable: bool, now: float, deadline: float
+) -> Verdict:
+    """Pure. Invariant: REPLAY only if nothing was committed and no commit is in doubt.
+
+    :param result: the work returned and its last commit, if it needed one, is done
+    :param commits: writing commits of this attempt
+    :param in_doubt: an unresolved commit stands behind the error
+    :param unavailable: the wait for a database ended without one
+    """
+    if in_doubt:
+        return Verdict.UNKNOWN
+    if result:
+        return Verdict.ANSWER
+    if commits:
+        return Verdict.PARTIAL
+    if unavailable or now >= deadline:
+        return Verdict.EXPIRED
+    return Verdict.REPLAY
