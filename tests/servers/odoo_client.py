@@ -69,9 +69,9 @@ class OdooClient:
 
     def login(self, dbname: str, login: str = "admin", password: str = "admin") -> int:
         """Log in and return the user's id."""
-        uid = self.rpc(
-            "/web/session/authenticate", db=dbname, login=login, password=password
-        ).get("uid")
+        uid = self.rpc("/web/session/authenticate", db=dbname, login=login, password=password).get(
+            "uid"
+        )
         if not uid:
             raise NoAnswer(f"{login} can't log in")
         return int(uid)

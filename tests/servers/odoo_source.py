@@ -1,4 +1,8 @@
-"""Where the real Odoo is: a checkout, or the tree of an extracted Debian package."""
+"""Where the real Odoo is; ``./setup/test`` finds it and says so in the environment.
+
+By hand: ``ODOO_SOURCE`` names a checkout or the root of an extracted package, and this runs
+under a Python that has Odoo's dependencies.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +25,18 @@ class OdooSource:
 
     @classmethod
     def find(cls) -> OdooSource:
-        """Return the Odoo below ``ODOO_SOURCE``.
-
-        Raises LookupError when the variable is unset or names something else.
-        """
-        root = os.environ.get("ODOO_SOURCE")
-        if not root:
-            raise LookupError("ODOO_SOURCE must name the directory of an Odoo 19 (./setup/test does)")
-        return cls.at(Path(root))
+        """Return the Odoo that the environment names; LookupError when it names none."""
+        script = os.environ.get("HA_TEST_ODOO_SCRIPT")
+        if script:
+            return cls._of(Path(script), Path(os.environ["HA_TEST_ODOO_PATH"]))
+        root = Path(os.environ.get("ODOO_SOURCE") or "ODOO_SOURCE is not set")
+        for candidate in (root / "odoo-bin", root / "usr/bin/odoo"):
+            if candidate.is_file():
+                packages = root / "usr/lib/python3/dist-packages"
+                return cls._of(candidate, packages if packages.is_dir() else root)
+        raise LookupError(f"no Odoo: {root}. Run the tests through ./setup/test, which brings one")
 
     @classmethod
-    def at(cls, root: Path) -> OdooSource:
-        package = root / "usr/lib/python3/dist-packages"
-        if (root / "usr/bin/odoo").is_file() and (package / "odoo").is_dir():
-            return cls(root / "usr/bin/odoo", package, (package / "odoo/addons",))
-        for script in (root / "odoo-bin", root / "odoo"):
-            if script.is_file() and (root / "odoo/addons").is_dir():
-                found = (root / "addons", root / "odoo/addons")
-                return cls(script, root, tuple(path for path in found if path.is_dir()))
-        raise LookupError(f"ODOO_SOURCE: no Odoo in {root}: neither usr/bin/odoo nor odoo-bin is there")
+    def _of(cls, script: Path, python_path: Path) -> OdooSource:
+        addons = (python_path / "addons", python_path / "odoo" / "addons")
+        return cls(script, python_path, tuple(path for path in addons if path.is_dir()))

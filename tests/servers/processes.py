@@ -44,7 +44,8 @@ def _tell_guard(line: str) -> None:
 
 
 def _end_guard() -> None:
-    assert _guard is not None and _guard.stdin is not None
+    assert _guard is not None
+    assert _guard.stdin is not None
     _guard.stdin.close()
     _guard.wait(timeout=30)
 

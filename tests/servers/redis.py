@@ -6,6 +6,7 @@ quoted here, the rest says primary.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +24,7 @@ SERVICE = "odoo"
 class RedisServer:
     """One redis-server; it follows ``upstream`` when that is given."""
 
-    def __init__(
-        self, base: Path, password: str, *, upstream: RedisServer | None = None
-    ) -> None:
+    def __init__(self, base: Path, password: str, *, upstream: RedisServer | None = None) -> None:
         self.address = next_address()
         self.port = free_port(self.address)
         self.password = password
@@ -141,7 +140,9 @@ class Sentinel:
                 state = client.execute_command("SENTINEL", "MASTER", SERVICE)
         except redis.RedisError:
             return False
-        pairs = state if isinstance(state, dict) else dict(zip(state[::2], state[1::2], strict=True))
+        pairs = (
+            state if isinstance(state, dict) else dict(zip(state[::2], state[1::2], strict=True))
+        )
         return (
             int(pairs["num-slaves"]) >= replicas and int(pairs["num-other-sentinels"]) >= sentinels
         )
@@ -167,7 +168,7 @@ class RedisCluster:
                 server.start()
             for replica in self.servers[1:]:
                 wait_until(
-                    lambda replica=replica: self._is_linked(replica),
+                    functools.partial(self._is_linked, replica),
                     timeout=20,
                     what=f"{replica.process.name} follows the primary",
                 )
@@ -175,8 +176,8 @@ class RedisCluster:
                 sentinel.process.start()
             for sentinel in self.sentinels:
                 wait_until(
-                    lambda sentinel=sentinel: sentinel.knows(
-                        len(self.servers) - 1, len(self.sentinels) - 1
+                    functools.partial(
+                        sentinel.knows, len(self.servers) - 1, len(self.sentinels) - 1
                     ),
                     timeout=30,
                     what=f"{sentinel.process.name} knows the set",
@@ -201,7 +202,7 @@ class RedisCluster:
     @staticmethod
     def _is_linked(replica: RedisServer) -> bool:
         with replica.client() as client:
-            return client.info("replication").get("master_link_status") == "up"
+            return bool(client.info("replication").get("master_link_status") == "up")
 
     @property
     def sentinel_addresses(self) -> str:
@@ -223,9 +224,9 @@ class RedisCluster:
             finally:
                 watcher.close()
             for server in self.servers:
-                if (server.address, server.port) == (address, int(port)):
-                    if server.process.is_running() and server.role() == "primary":
-                        return server
+                named = (server.address, server.port) == (address, int(port))
+                if named and server.process.is_running() and server.role() == "primary":
+                    return server
         raise LookupError("the Sentinels name no living primary")
 
     def wait_for_failover(self, old: RedisServer, *, timeout: float = 30) -> RedisServer:
