@@ -1,7 +1,7 @@
 """The drill: an honest load on a real cluster, a fault in the middle of it, and what users noticed.
 
-    results = run(cluster, DrillOptions(fault=Fault.KILL_PRIMARY), progress)
-    print_report(results)
+results = run(cluster, DrillOptions(fault=Fault.KILL_PRIMARY), progress)
+print_report(results)
 """
 
 from ha_setup.drill.options import DrillOptions, Fault

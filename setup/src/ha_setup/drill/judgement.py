@@ -10,9 +10,16 @@ from ha_setup.drill.trace import Trace
 
 
 def judge_run(
-    fault: Fault, trace: Trace, reckoning: Reckoning, *, logouts: int, sync: bool, emptied: int, waited_for: str | None
+    fault: Fault,
+    trace: Trace,
+    reckoning: Reckoning,
+    *,
+    logouts: int,
+    sync: bool,
+    emptied: int,
+    waited_for: str | None,
 ) -> str:
-    """"pass", or "fail: " and the reasons.
+    """ "pass", or "fail: " and the reasons.
 
     `emptied`: acknowledged attachments whose content is not what was written. `waited_for`: what had not
     come when the run gave up. Without synchronous replication, losing acknowledged writes of the moment
@@ -34,7 +41,11 @@ def judge_run(
     if emptied:
         reasons.append(f"{_count(emptied, 'attachment')} with wrong content")
     for replica, tokens in reckoning.disagreements.items():
-        how = "could not be compared" if tokens is None else f"differs in {_count(len(tokens), 'row')}"
+        how = (
+            "could not be compared"
+            if tokens is None
+            else f"differs in {_count(len(tokens), 'row')}"
+        )
         reasons.append(f"{replica} {how}")
     if not reckoning.acknowledged:
         reasons.append("no write was acknowledged")

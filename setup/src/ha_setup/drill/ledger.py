@@ -46,7 +46,9 @@ class Reckoning:
     disagreements: Mapping[str, tuple[str, ...] | None]
 
 
-def reckon(ledger: Mapping[str, Told], primary: Rows, replicas: Mapping[str, Rows | None]) -> Reckoning:
+def reckon(
+    ledger: Mapping[str, Told], primary: Rows, replicas: Mapping[str, Rows | None]
+) -> Reckoning:
     """Compare the ledger of one run with the rows of that run's tokens, on the final primary and each replica."""
     present = {token for token, count in primary.items() if count > 0}
     by_told = {kind: {token for token, what in ledger.items() if what is kind} for kind in Told}

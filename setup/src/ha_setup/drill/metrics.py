@@ -15,7 +15,9 @@ def longest_gap(moments: Iterable[float], start: float, end: float) -> float:
     outage which never ended is seen at its full length."""
     inside = sorted(moment for moment in moments if start <= moment)
     edges = [start, *inside, max(end, inside[-1]) if inside else end]
-    return max((later - earlier for earlier, later in zip(edges, edges[1:], strict=False)), default=0.0)
+    return max(
+        (later - earlier for earlier, later in zip(edges, edges[1:], strict=False)), default=0.0
+    )
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -29,7 +31,11 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def failures_by_kind(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """Counts, the most frequent first."""
-    return dict(Counter(outcome.verdict.kind for outcome in outcomes if not outcome.verdict.ok).most_common())
+    return dict(
+        Counter(
+            outcome.verdict.kind for outcome in outcomes if not outcome.verdict.ok
+        ).most_common()
+    )
 
 
 def good_writes(outcomes: Iterable[Outcome]) -> list[float]:
@@ -39,7 +45,9 @@ def good_writes(outcomes: Iterable[Outcome]) -> list[float]:
 
 def good_reads(outcomes: Iterable[Outcome]) -> list[float]:
     """When reads of records were answered."""
-    return sorted(o.finished_at for o in outcomes if o.verdict.ok and o.planned.action is Action.READ)
+    return sorted(
+        o.finished_at for o in outcomes if o.verdict.ok and o.planned.action is Action.READ
+    )
 
 
 def first_ack_after(outcomes: Iterable[Outcome], moment: float) -> float | None:

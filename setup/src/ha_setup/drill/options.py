@@ -31,7 +31,9 @@ class Fault(StrEnum):
         return _ABOUT[self]
 
 
-_MOVES_PRIMARY = frozenset({Fault.SWITCHOVER, Fault.KILL_PRIMARY, Fault.FREEZE_PRIMARY, Fault.KILL_POSTGRES})
+_MOVES_PRIMARY = frozenset(
+    {Fault.SWITCHOVER, Fault.KILL_PRIMARY, Fault.FREEZE_PRIMARY, Fault.KILL_POSTGRES}
+)
 _ABOUT = {
     Fault.SWITCHOVER: "a planned switchover, asked of Patroni from outside",
     Fault.KILL_PRIMARY: "kill -9 of every process of the primary's host, PostgreSQL and Patroni",
@@ -68,7 +70,9 @@ class DrillOptions:
         if not self.variants or set(self.variants) - {"suite", "stock"}:
             raise ValueError(f"variants is {self.variants!r}: it should name suite, stock or both")
         if not 0 < self.rate <= 50:
-            raise ValueError(f"rate is {self.rate}: it should be above 0 and at most 50 requests a second")
+            raise ValueError(
+                f"rate is {self.rate}: it should be above 0 and at most 50 requests a second"
+            )
         for name in ("steady", "recovery_limit", "after", "request_timeout"):
             value = getattr(self, name)
             if not 0 < value <= 300:

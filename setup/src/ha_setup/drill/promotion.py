@@ -42,4 +42,6 @@ def promotion(spells: Iterable[Spell], fault_at: float) -> Spell | None:
 
 def last_writable(spells: Iterable[Spell], fault_at: float) -> float | None:
     """When a primary from before the fault last answered that it was writable."""
-    return max((s.last for s in spells if s.seen is Seen.WRITABLE and s.first <= fault_at), default=None)
+    return max(
+        (s.last for s in spells if s.seen is Seen.WRITABLE and s.first <= fault_at), default=None
+    )

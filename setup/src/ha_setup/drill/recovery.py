@@ -14,7 +14,12 @@ EVERYDAY = (Action.READ, Action.WRITE, Action.PAGE)
 
 
 def missing(
-    fault: Fault, outcomes: Sequence[Outcome], *, now: float, fault_at: float, promoted_at: float | None
+    fault: Fault,
+    outcomes: Sequence[Outcome],
+    *,
+    now: float,
+    fault_at: float,
+    promoted_at: float | None,
 ) -> str | None:
     """What the run still waits for, in words; None once recovered.
 

@@ -2,15 +2,240 @@
 
 from __future__ import annotations
 
-from ha_setup.cluster import Cluster
-from ha_setup.drill.options import DrillOptions
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from psycopg2.extensions import connection as Connection
+
+from ha_setup.cluster import Cluster, Variant
+from ha_setup.drill import metrics, promotion, recovery, rows, schedule
+from ha_setup.drill.faults import Undo, inject
+from ha_setup.drill.judgement import judge_run
+from ha_setup.drill.ledger import Reckoning, reckon, told
+from ha_setup.drill.load import Load
+from ha_setup.drill.options import DrillOptions, Fault
+from ha_setup.drill.prober import Prober
 from ha_setup.drill.result import RunResult
-from ha_setup.progress import Progress
+from ha_setup.drill.trace import Trace
+from ha_setup.progress import Progress, Step
+
+_POLL = 0.2
 
 
 def run(cluster: Cluster, options: DrillOptions, progress: Progress) -> list[RunResult]:
-    """Run the drill on a cluster that is up; one result a run and variant, the suite's first.
+    """Run the drill on a cluster that is up; one result a run, all of the first variant before the next's.
 
-    The cluster is healed after each run. Raises SetupError when the cluster cannot be made ready.
+    The cluster is healed before and after each run, and left with the first variant. Raises SetupError when
+    it cannot be made ready or healed.
     """
-    raise NotImplementedError
+    results = []
+    with progress.step(f"synchronous replication {'on' if options.sync else 'off'}"):
+        cluster.set_synchronous(options.sync)
+    try:
+        for variant in options.variants:
+            with progress.step(f"Odoo nodes as {variant}, everything healthy"):
+                cluster.use_variant(variant)
+                cluster.heal()
+            for number in range(options.runs):
+                title = f"{options.fault} {number + 1} of {options.runs}, {variant}"
+                with progress.step(title) as step:
+                    result = asyncio.run(
+                        _Run(cluster, options, variant, options.seed + number, step).carry_out()
+                    )
+                progress.note(f"{title}: {result.verdict}")
+                results.append(result)
+    finally:
+        if options.variants[-1] != options.variants[0]:
+            cluster.use_variant(options.variants[0])
+    return results
+
+
+@dataclass
+class _Run:
+    """One run with one variant."""
+
+    cluster: Cluster
+    options: DrillOptions
+    variant: Variant
+    seed: int
+    step: Step
+
+    async def carry_out(self) -> RunResult:
+        options, layout = self.options, self.cluster.layout
+        users = self.cluster.users(self.variant)
+        name = f"drill-{uuid.uuid4().hex[:10]}"
+        plan = schedule.plan(
+            seed=self.seed, run=name, rate=options.rate, seconds=options.longest, users=len(users)
+        )
+        load = Load(
+            layout.base_url(self.variant),
+            users,
+            run=name,
+            timeout=options.request_timeout,
+            fresh_reads=options.fault is not Fault.STOP_S3,
+        )
+        async with load:
+            self.step.update("logging the users in")
+            await load.prepare()
+            began = time.monotonic()
+            load.start()
+            started = datetime.now(UTC)
+            prober = Prober(
+                [host.name for host in layout.pg],
+                self._connect_system,
+                lambda: time.monotonic() - began,
+            )
+            prober.start()
+            try:
+                trace, waited_for = await self._load_and_break(load, plan, prober)
+            finally:
+                await asyncio.to_thread(prober.stop)
+            self.step.update("healing the cluster")
+            await asyncio.to_thread(self.cluster.heal)
+            self.step.update("checking sessions and attachments")
+            await load.check_sessions()
+            wrong = await load.check_attachments()
+            logouts = len(load.logged_out)
+        self.step.update("comparing the ledger with all databases")
+        reckoning = self._reckon(name, trace)
+        return self._result(
+            started, trace, reckoning, logouts=logouts, wrong=wrong, waited_for=waited_for
+        )
+
+    async def _load_and_break(
+        self, load: Load, plan: Sequence[schedule.Planned], prober: Prober
+    ) -> tuple[Trace, str | None]:
+        """The part on the clock: steady load, fault, recovery, some more load, the last answers."""
+        options = self.options
+        primary = await asyncio.to_thread(self.cluster.primary)
+        enough = asyncio.Event()
+        sending = asyncio.create_task(load.send(plan, enough))
+        self.step.update("steady load")
+        await asyncio.sleep(max(0.0, options.steady - load.now))
+        undo: Undo | None = None
+        try:
+            fault_at = load.now
+            undo = await asyncio.to_thread(inject, self.cluster, options.fault, primary)
+            waited_for = await self._await_recovery(load, prober, fault_at)
+            recovered_at = None if waited_for else load.now
+            self.step.update(
+                "recovered; some more load" if recovered_at else f"gave up waiting for {waited_for}"
+            )
+            await asyncio.sleep(options.after if recovered_at else 0)
+            enough.set()
+            await sending
+            ended_at = load.now
+            self.step.update(f"waiting for the last {load.waiting} answers")
+            await load.finish()
+        finally:
+            sending.cancel()
+            if undo is not None:
+                await asyncio.to_thread(undo)
+        promoted = promotion.promotion(prober.spells, fault_at)
+        outcomes = tuple(sorted(load.outcomes, key=lambda outcome: outcome.planned.number))
+        trace = Trace(
+            outcomes=outcomes,
+            ended_at=ended_at,
+            fault_at=fault_at,
+            last_writable_at=promotion.last_writable(prober.spells, fault_at) if promoted else None,
+            promoted_at=promoted.first if promoted else None,
+            promoted_node=promoted.node if promoted else None,
+            first_ack_at=metrics.first_ack_after(outcomes, promoted.first) if promoted else None,
+            recovered_at=recovered_at,
+        )
+        return trace, waited_for
+
+    async def _await_recovery(self, load: Load, prober: Prober, fault_at: float) -> str | None:
+        """None once recovered, else what was still missing when the limit came."""
+        while True:
+            promoted = promotion.promotion(prober.spells, fault_at)
+            lacking = recovery.missing(
+                self.options.fault,
+                load.outcomes,
+                now=load.now,
+                fault_at=fault_at,
+                promoted_at=promoted.first if promoted else None,
+            )
+            if lacking is None or load.now > fault_at + self.options.recovery_limit:
+                return lacking
+            self.step.update(f"waiting for {lacking}, {load.now - fault_at:.0f} s after the fault")
+            await asyncio.sleep(_POLL)
+
+    def _reckon(self, name: str, trace: Trace) -> Reckoning:
+        layout = self.cluster.layout
+        ledger = {
+            o.planned.token: told(o.verdict) for o in trace.outcomes if o.planned.action.writes
+        }
+        primary, replicas = rows.collect(
+            name, self.cluster.primary(), [host.name for host in layout.pg], self._connect_odoo
+        )
+        return reckon(ledger, primary, replicas)
+
+    def _result(
+        self,
+        started: datetime,
+        trace: Trace,
+        reckoning: Reckoning,
+        *,
+        logouts: int,
+        wrong: list[str],
+        waited_for: str | None,
+    ) -> RunResult:
+        outcomes = trace.outcomes
+        latencies = [outcome.latency for outcome in outcomes]
+        verdict = judge_run(
+            self.options.fault,
+            trace,
+            reckoning,
+            logouts=logouts,
+            sync=self.options.sync,
+            emptied=len(set(wrong) - set(reckoning.lost)),
+            waited_for=waited_for,
+        )
+        ack_delay = None
+        if trace.first_ack_at is not None and trace.promoted_at is not None:
+            ack_delay = round((trace.first_ack_at - trace.promoted_at) * 1000, 1)
+        promoted = None
+        if trace.promoted_at is not None:
+            promoted = _rfc3339(started + timedelta(seconds=trace.promoted_at))
+        return RunResult(
+            fault=self.options.fault.value,
+            suite="on" if self.variant == "suite" else "stock",
+            sync="on" if self.options.sync else "off",
+            started_at=_rfc3339(started),
+            requests=len(outcomes),
+            failed_requests=sum(not outcome.verdict.ok for outcome in outcomes),
+            failed_by_kind=metrics.failures_by_kind(outcomes),
+            logouts=logouts,
+            writes_acknowledged=reckoning.acknowledged,
+            lost_acknowledged=len(set(reckoning.lost) | set(wrong)),
+            duplicates=len(reckoning.duplicates),
+            ghosts=len(reckoning.ghosts),
+            write_outage_s=round(
+                metrics.longest_gap(metrics.good_writes(outcomes), 0, trace.ended_at), 2
+            ),
+            read_outage_s=round(
+                metrics.longest_gap(metrics.good_reads(outcomes), 0, trace.ended_at), 2
+            ),
+            max_latency_s=round(max(latencies, default=0.0), 3),
+            p50_ms=round(metrics.percentile(latencies, 0.50) * 1000, 1),
+            p99_ms=round(metrics.percentile(latencies, 0.99) * 1000, 1),
+            writable_to_first_ack_ms=ack_delay,
+            promoted_at=promoted,
+            verdict=verdict,
+            trace=trace,
+        )
+
+    def _connect_system(self, node: str) -> Connection:
+        return self.cluster.connect(node)
+
+    def _connect_odoo(self, node: str) -> Connection:
+        return self.cluster.connect(node, self.cluster.layout.database(self.variant))
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

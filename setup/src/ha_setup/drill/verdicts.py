@@ -112,5 +112,9 @@ def _judge_rpc(action: Action, body: bytes) -> Verdict:
         if isinstance(record, int) and not isinstance(record, bool) and record > 0:
             return Verdict(record=record)
         return WRONG_CONTENT
-    good = isinstance(result, list) and bool(result) and all(isinstance(row, dict) and row.get("id") for row in result)
+    good = (
+        isinstance(result, list)
+        and bool(result)
+        and all(isinstance(row, dict) and row.get("id") for row in result)
+    )
     return OK if good else WRONG_CONTENT

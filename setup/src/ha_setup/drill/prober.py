@@ -1,0 +1,90 @@
+"""Asks every PostgreSQL node by SQL, some fifty times a second, whether it is writable."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from ha_setup.drill.promotion import Seen, Spell, note
+
+INTERVAL = 0.02
+_RETRY = 0.05
+_ASK = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+
+
+class Prober:
+    """One thread and one kept connection a node, so that a node which hangs delays no other.
+
+    A promotion keeps connections, so the first writable answer comes within an interval of the truth.
+    `clock`: seconds since the load's start, callable from any thread. `connect`: a connection to a node,
+    in autocommit, with a timeout.
+    """
+
+    def __init__(
+        self, nodes: Iterable[str], connect: Callable[[str], Connection], clock: Callable[[], float]
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._ended = threading.Event()
+        self._spells: dict[str, list[Spell]] = {node: [] for node in nodes}
+        self._open: dict[str, Connection] = {}
+        self._threads = [
+            threading.Thread(target=self._watch, args=(node,), name=f"probe-{node}", daemon=True)
+            for node in self._spells
+        ]
+
+    @property
+    def spells(self) -> list[Spell]:
+        """Everything seen so far. Safe from any thread: lists only grow, and are copied here."""
+        return [spell for spells in self._spells.values() for spell in tuple(spells)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads; a query that hangs on a frozen node is cut off."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(0.5)
+        for connection in tuple(self._open.values()):
+            _cut(connection)
+        for thread in self._threads:
+            thread.join(5)
+
+    def _watch(self, node: str) -> None:
+        spells = self._spells[node]
+        while not self._ended.is_set():
+            try:
+                with contextlib.closing(self._connect(node)) as connection:
+                    self._open[node] = connection
+                    self._ask(connection, spells, node)
+            except psycopg2.Error:
+                note(spells, node, Seen.SILENT, self._clock())
+                self._ended.wait(_RETRY)
+            finally:
+                self._open.pop(node, None)
+
+    def _ask(self, connection: Connection, spells: list[Spell], node: str) -> None:
+        with connection.cursor() as cursor:
+            while not self._ended.is_set():
+                cursor.execute(_ASK)
+                row = cursor.fetchone()
+                read_only = row is None or row[0]
+                note(spells, node, Seen.READ_ONLY if read_only else Seen.WRITABLE, self._clock())
+                self._ended.wait(INTERVAL)
+
+
+def _cut(connection: Connection) -> None:
+    """Shut the socket down below the driver, whose own close would wait for the server."""
+    with (
+        contextlib.suppress(OSError, psycopg2.Error),
+        socket.socket(fileno=os.dup(connection.fileno())) as copy,
+    ):
+        copy.shutdown(socket.SHUT_RDWR)
