@@ -1,7 +1,6 @@
 """What an operator may say about sessions in Redis. Pure: no connection, no Odoo."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from odoo.addons.ha_base.settings import parse, setting
@@ -66,13 +65,13 @@ class Settings:
         parse.boolean,
         "Speak TLS with Redis and the Sentinels; a rediss:// URL switches it on by itself.",
     )
-    redis_tls_ca: Path | None = setting(
+    redis_tls_ca: str | None = setting(
         None, parse.path, "CA certificates that sign the servers' certificates (PEM)."
     )
-    redis_tls_certificate: Path | None = setting(
+    redis_tls_certificate: str | None = setting(
         None, parse.path, "This client's certificate (PEM), where the servers ask for one."
     )
-    redis_tls_key: Path | None = setting(
+    redis_tls_key: str | None = setting(
         None, parse.path, "Private key of redis_tls_certificate (PEM)."
     )
     redis_prefix: str = setting(
@@ -88,9 +87,10 @@ class Settings:
         "How long a request goes on trying while Redis is away, such as during a Sentinel "
         "failover; afterwards it is answered with 503 and Retry-After.",
     )
-    session_anonymous_lifetime: float = setting(
-        86400.0,
+    session_anonymous_lifetime: float | None = setting(
+        None,
         parse.seconds,
-        "How long the session of a visitor who is not logged in is kept. Sessions of users "
-        "follow the system parameter sessions.max_inactivity_seconds, as in stock Odoo.",
+        "How long the session of a visitor who is not logged in is kept, such as 24h; a shop's "
+        "carts are among them. Left out: as long as a user's, which the system parameter "
+        "sessions.max_inactivity_seconds says.",
     )

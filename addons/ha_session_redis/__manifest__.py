@@ -1,0 +1,13 @@
+{
+    "name": "HA Sessions in Redis",
+    "summary": "Sessions shared by all Odoo nodes, in Redis behind Sentinel",
+    "version": "19.0.1.0.0",
+    "category": "Technical",
+    "author": "Odoo HA",
+    "website": "https://github.com/odoo-ha/odoo-ha",
+    "license": "LGPL-3",
+    "depends": ["ha_base"],
+    "external_dependencies": {"python": ["redis"]},
+    "data": [],
+    "installable": True,
+}

@@ -1,0 +1,143 @@
+"""What happens to sessions inside Redis, each as one atomic step.
+
+Two kinds of keys, in one hash slot because of the braces:
+
+- ``<prefix>:session:{<identifier>}:<rest>`` — the JSON document of one sid, with its lifetime;
+- ``<prefix>:sessions:{<identifier>}`` — the index of an identifier (the first 42 characters of a
+  sid, which a user's device is known by): a hash from the rest of each sid to its state. It
+  outlives the documents by ``KEEP``, so that a request that began before a logout can't bring
+  the session back when it saves at its end.
+
+States: ``live``; ``rotated <rest of the next sid>``; ``ended <unix time>``. The field ``*`` ends
+the whole identifier. At most one sid of an identifier is live.
+"""
+
+#: Seconds for which the end of a session is remembered: longer than any request may run.
+KEEP = 86400
+
+_COMMON = f"local keep = {KEEP}" + """
+local session, index, rest = KEYS[1], KEYS[2], ARGV[1]
+local function document(other)
+    return string.sub(session, 1, -1 - #rest) .. other
+end
+local function now()
+    return tonumber(redis.call('TIME')[1])
+end
+local function outlive(milliseconds)
+    local least = math.max(milliseconds, keep * 1000)
+    if redis.call('PTTL', index) < least then
+        redis.call('PEXPIRE', index, least)
+    end
+end
+local function end_all()
+    for _, other in ipairs(redis.call('HKEYS', index)) do
+        redis.call('DEL', document(other))
+    end
+    redis.call('DEL', index)
+    redis.call('HSET', index, '*', 'ended ' .. now())
+    outlive(0)
+end
+local function verdict()
+    local states = redis.call('HMGET', index, rest, '*')
+    local state = states[2] or states[1]
+    if not state then
+        if redis.call('EXISTS', index) == 1 then
+            return {'foreign', '', 0}
+        end
+        return nil
+    end
+    local word, argument = string.match(state, '^(%a+) ?(.*)$')
+    if word == 'ended' then
+        return {'ended', '', now() - tonumber(argument)}
+    end
+    if word == 'rotated' then
+        return {'rotated', argument, redis.call('PTTL', session)}
+    end
+    return nil
+end
+"""
+
+#: KEYS document, index; ARGV rest, JSON, lifetime in ms, "sole" to drop the other documents.
+#: Returns {"saved"}, or what forbids it: {"ended", "", seconds since}, {"rotated", rest of the
+#: next sid, ms left} or {"foreign"} (the identifier is known, this sid isn't).
+SAVE = (
+    _COMMON
+    + """
+local refused = verdict()
+if refused then
+    return refused
+end
+if ARGV[4] == 'sole' then
+    for _, other in ipairs(redis.call('HKEYS', index)) do
+        if other ~= rest then
+            redis.call('DEL', document(other))
+        end
+    end
+end
+redis.call('SET', session, ARGV[2], 'PX', ARGV[3])
+redis.call('HSET', index, rest, 'live')
+outlive(tonumber(ARGV[3]))
+return {'saved', '', 0}
+"""
+)
+
+#: KEYS document, index; ARGV rest, JSON of the old sid, its lifetime in ms, rest of the next sid,
+#: JSON of the next sid, its lifetime in ms. Returns as SAVE does.
+ROTATE = (
+    _COMMON
+    + """
+local refused = verdict()
+if refused then
+    return refused
+end
+redis.call('SET', session, ARGV[2], 'PX', ARGV[3])
+redis.call('SET', document(ARGV[4]), ARGV[5], 'PX', ARGV[6])
+local states = redis.call('HGETALL', index)
+for i = 1, #states, 2 do
+    -- Sids of earlier rotations: their requests are long over.
+    if string.sub(states[i + 1], 1, 4) ~= 'live' and redis.call('EXISTS', document(states[i])) == 0 then
+        redis.call('HDEL', index, states[i])
+    end
+end
+redis.call('HSET', index, rest, 'rotated ' .. ARGV[4], ARGV[4], 'live')
+outlive(tonumber(ARGV[6]))
+return {'saved', '', 0}
+"""
+)
+
+#: KEYS document, index; ARGV rest. Ends the sid and with it the whole identifier: whoever logs
+#: out on the old sid of a rotation means the new one too. Only a sid that is live, or was until
+#: its rotation a moment ago, has that power: neither an invented one nor an expired one.
+END = (
+    _COMMON
+    + """
+local state = redis.call('HGET', index, rest) or ''
+local rotated = string.sub(state, 1, 7) == 'rotated'
+if state == 'live' or (rotated and redis.call('PTTL', session) > 10000) then
+    end_all()
+    return 1
+end
+redis.call('DEL', session)
+if not rotated then
+    redis.call('HSET', index, rest, 'ended ' .. now())
+    outlive(0)
+end
+return 0
+"""
+)
+
+#: KEYS document with an empty rest, index; ARGV "". Ends every session of the identifier.
+REVOKE = _COMMON + "end_all() return 1"
+
+#: KEYS document with an empty rest, index; ARGV "". 1 when a session of the identifier lives.
+ALIVE = (
+    _COMMON
+    + """
+for _, other in ipairs(redis.call('HKEYS', index)) do
+    if redis.call('EXISTS', document(other)) == 1 then
+        return 1
+    end
+end
+return 0
+"""
+)
