@@ -1,0 +1,55 @@
+import logging
+
+from odoo import api, fields, models
+
+_logger = logging.getLogger(__name__)
+
+
+class HaTestRow(models.Model):
+    """A row with a token, so that a test can count how often a write took effect."""
+
+    _name = "ha.test.row"
+    _description = "Row of a test"
+
+    token = fields.Char(required=True, index=True)
+
+    @api.model
+    def linger(self, seconds):
+        """Keep the database busy on this transaction's connection.
+
+        The statement names itself so that a test finds its backend in pg_stat_activity.
+        """
+        self.env.cr.execute("SELECT pg_sleep(%s) /* ha_test linger */", [seconds])
+
+    @api.model
+    def create_slowly(self, token, seconds):
+        """Write a row, then linger before the request ends and commits."""
+        row = self.create({"token": token})
+        row.flush_recordset()
+        self.linger(seconds)
+        return row.id
+
+    @api.model
+    def count_slowly(self, token, seconds):
+        """Read, lingering in the middle."""
+        self.linger(seconds)
+        return self.search_count([("token", "=", token)])
+
+    @api.model
+    def create_and_swallow(self, token, seconds):
+        """Write a row, then do something optional whose error is swallowed, as much code does."""
+        row = self.create({"token": token})
+        row.flush_recordset()
+        try:
+            self.linger(seconds)
+        except Exception:
+            _logger.info("the optional step failed", exc_info=True)
+        return row.id
+
+    @api.model
+    def create_in_two_commits(self, token, seconds):
+        """Commit in the middle of the request: from there on it can't be run again."""
+        self.create({"token": token})
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        self.linger(seconds)
+        return True
