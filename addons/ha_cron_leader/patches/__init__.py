@@ -1,0 +1,1 @@
+"""The patches of Odoo that ha_cron_leader needs, one file a seam."""

@@ -1,0 +1,79 @@
+"""Seams in ``ir.cron``: whether the jobs of a database run here, and under which grant.
+
+The methods are static on the base class, where an ``_inherit`` doesn't reach.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from odoo.addons.ha_base.patches import Patch
+
+from .. import fence, process
+
+_logger = logging.getLogger(__name__)
+
+
+def _wrap_process_jobs(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _process_jobs(db_name: str) -> None:
+        may_run, lease = process.keeper().claim(db_name)
+        if not may_run:
+            _logger.debug("%s: another node runs the jobs", db_name)
+            return
+        with fence.leading(lease):
+            original(db_name)
+
+    return _process_jobs
+
+
+def _wrap_acquire_one_job(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _acquire_one_job(
+        cr: Any, job_id: int, *, include_not_ready: bool = False
+    ) -> dict[str, Any] | None:
+        lease = fence.current()
+        if lease is not None and not process.keeper().holds(lease):
+            _logger.info("%s: the lease ran out, job %s is left to others", cr.dbname, job_id)
+            return None
+        if process.node().is_running(cr.dbname, job_id):
+            return None  # its row is free because the session that locked it is gone
+        return original(cr, job_id, include_not_ready=include_not_ready)
+
+    return _acquire_one_job
+
+
+def _wrap_run_job(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _run_job(cls: Any, job: dict[str, Any]) -> Any:
+        with process.node().running(cls.pool.db_name, job["id"]), fence.commits_checked():
+            return original(cls, job)
+
+    return _run_job
+
+
+PROCESS_JOBS = Patch(
+    name="cron-leader",
+    target="odoo.addons.base.models.ir_cron:IrCron._process_jobs",
+    reason="Only the node that holds the lease runs jobs; stock row locks end with an idle "
+    "session, and then a job runs twice at once.",
+    checked_on="19.0",
+    contains=("def _process_jobs(db_name: str) -> None:", "cls._process_jobs_loop(cron_cr,"),
+    wrap=_wrap_process_jobs,
+)
+ACQUIRE_ONE_JOB = Patch(
+    name="cron-running",
+    target="odoo.addons.base.models.ir_cron:IrCron._acquire_one_job",
+    reason="A job that still runs in this node isn't free, though its row lock may be gone.",
+    checked_on="19.0",
+    contains=(
+        "def _acquire_one_job(cr: BaseCursor, job_id: int, *, include_not_ready: bool = False)",
+        "FOR NO KEY UPDATE SKIP LOCKED",
+    ),
+    wrap=_wrap_acquire_one_job,
+)
+RUN_JOB = Patch(
+    name="cron-run",
+    target="odoo.addons.base.models.ir_cron:IrCron._run_job",
+    reason="The commits of a job are checked against the lease it runs under.",
+    checked_on="19.0",
+    contains=("with cls.pool.cursor() as job_cr:", "cron._callback("),
+    wrap=_wrap_run_job,
+)

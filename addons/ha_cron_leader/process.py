@@ -1,0 +1,64 @@
+"""The process-level part of ha_cron_leader, activated by ha_base on each node."""
+
+import os
+import threading
+
+from odoo.tools import config
+
+from odoo.addons.ha_base.node import node_id
+from odoo.addons.ha_base.patches import apply
+
+from .keeper import Keeper, release
+from .lease import Terms
+from .node import Node
+from .settings import Settings
+
+_node: Node | None = None
+_terms: Terms | None = None
+_keeper: Keeper | None = None
+_lock = threading.Lock()
+
+
+def activate(settings: Settings) -> None:
+    """Patch the server and ``ir.cron``; connects nowhere. Runs before the fork."""
+    from .patches import cron_jobs, cron_processes, cursor_commit  # noqa: PLC0415
+
+    global _node, _terms
+    _node = Node(node_id())
+    _terms = Terms(settings.cron_lease)
+    apply(
+        cron_jobs.PROCESS_JOBS,
+        cron_jobs.ACQUIRE_ONE_JOB,
+        cron_jobs.RUN_JOB,
+        cursor_commit.PATCH,
+        cron_processes.WORKER_START,
+        cron_processes.PREFORK_STOP,
+        cron_processes.CRON_SPAWN,
+        cron_processes.THREADED_STOP,
+    )
+
+
+def node() -> Node:
+    """This node; the same in all of its processes."""
+    assert _node is not None
+    return _node
+
+
+def keeper(parent: int | None = None) -> Keeper:
+    """The keeper of this process, started at the first call after the fork."""
+    global _keeper
+    with _lock:
+        if _keeper is None or _keeper.pid != os.getpid():
+            assert _terms is not None
+            _keeper = Keeper(node(), _terms, parent)
+            # Without db_name, the databases become known as the server goes through them.
+            _keeper.start(config["db_name"])
+        return _keeper
+
+
+def leave() -> None:
+    """The node stops, its cron processes have ended: release what it led."""
+    if _keeper is not None and _keeper.pid == os.getpid():
+        _keeper.end()
+    assert _terms is not None
+    release(node(), _terms)
