@@ -85,7 +85,9 @@ def is_lost(error: BaseException) -> bool:
     text = str(error)
     if type(error) is psycopg2.OperationalError:
         return not any(words in text for words in _PERMANENT)
-    return "server closed the connection" in text or "SSL connection has been closed" in text
+    # libpq's odd ends of a link ("PGRES_TUPLES_OK and no message"): ask the link itself.
+    connection = getattr(error.cursor, "connection", None)
+    return bool(connection is not None and connection.closed)
 
 
 def was_lost(error: BaseException) -> bool:

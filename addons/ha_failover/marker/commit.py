@@ -8,6 +8,8 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
+from odoo import sql_db
+
 from odoo.addons.ha_base.settings import current
 
 from ..errors import ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost
@@ -20,6 +22,7 @@ _logger = logging.getLogger(__name__)
 
 #: Seconds after which a database that had no marker table is asked again.
 _ASK_AGAIN = 60.0
+#: Database → has the table, when that was asked (monotonic).
 _has_table: dict[str, tuple[bool, float]] = {}
 
 
@@ -45,7 +48,7 @@ def resolve(cursor: Any, token: str) -> bool:
     while True:
         connection = None
         try:
-            connection = connect(info, psycopg2.extensions.connection, readonly=pool.readonly)
+            connection = connect(info, sql_db.PsycoConnection, readonly=pool.readonly)
             connection.set_session(autocommit=True, readonly=False)
             left = max(1, int((deadline - time.monotonic()) * 1000))
             with connection.cursor() as asking:
@@ -55,7 +58,8 @@ def resolve(cursor: Any, token: str) -> bool:
             return not resolution
         except DatabaseUnavailable as error:
             raise _unknown(error) from error
-        except psycopg2.Error as error:
+        except Exception as error:
+            # Whatever goes wrong here, even a mistake of ours: the commit stays in doubt.
             if not is_lost(error) or time.monotonic() >= deadline:
                 raise _unknown(error) from error
         finally:
@@ -100,7 +104,7 @@ def _drop(cursor: Any) -> None:
 
 
 def _table_exists(cursor: Any) -> bool:
-    known, asked = _has_table.get(cursor.dbname, (False, 0.0))
+    known, asked = _has_table.get(cursor.dbname, (False, -_ASK_AGAIN))
     if not known and time.monotonic() - asked >= _ASK_AGAIN:
         cursor._obj.execute(table.EXISTS, (table.TABLE,))
         known = cursor._obj.fetchone()[0]

@@ -84,7 +84,9 @@ def _take(pool: Any, wanted: Any) -> tuple[Any, list[Any]]:
             continue
         idle_too_long = now - connection._pool_last_used > sql_db.MAX_IDLE_TIMEOUT
         older_epoch = epoch is not None and getattr(connection, "_ha_epoch", None) != epoch
-        if idle_too_long or older_epoch:
+        # Odoo connects before it loads server-wide modules, so without our bounds.
+        not_ours = not hasattr(connection, "_ha_identity")
+        if idle_too_long or older_epoch or not_ours:
             pool._connections.remove(connection)
             discarded.append(connection)
     for connection in pool._connections:

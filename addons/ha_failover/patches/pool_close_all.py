@@ -22,7 +22,7 @@ def _wrap(_original: Callable[..., Any]) -> Callable[..., Any]:
             ended = [
                 connection
                 for connection in self._connections
-                if wanted is None or connection._ha_identity == wanted
+                if wanted is None or getattr(connection, "_ha_identity", wanted) == wanted
             ]
             for connection in ended:
                 self._connections.remove(connection)
