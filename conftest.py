@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parent
-LAYERS = {
-    "tests/unit": "unit",
-    "sidecar/tests": "unit",
-    "setup/tests": "unit",
-    "tests/lint": "unit",
-    "tests/integration": "integration",
-    "tests/e2e": "e2e",
-}
+LAYERS = ("integration", "e2e")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A directory named after a layer makes its tests part of it; the others are unit tests."""
     for item in items:
-        for directory, layer in LAYERS.items():
-            if item.path.is_relative_to(ROOT / directory):
-                item.add_marker(layer)
+        directories = item.path.relative_to(config.rootpath).parts
+        item.add_marker(next((layer for layer in LAYERS if layer in directories), "unit"))
