@@ -7,6 +7,6 @@ print_report(results)
 from ha_setup.drill.options import DrillOptions, Fault
 from ha_setup.drill.report import print_report
 from ha_setup.drill.result import RunResult, to_json
-from ha_setup.drill.run import run
+from ha_setup.drill.driver import run
 
 __all__ = ["DrillOptions", "Fault", "RunResult", "print_report", "run", "to_json"]

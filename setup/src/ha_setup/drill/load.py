@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -120,10 +120,8 @@ class Load:
         for planned in plan:
             wait = planned.at - self.now
             if wait > 0:
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(enough.wait(), wait)
-                except TimeoutError:
-                    pass
             if enough.is_set():
                 return
             task = asyncio.create_task(self._carry_out(planned))

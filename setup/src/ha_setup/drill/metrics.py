@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,9 +16,7 @@ def longest_gap(moments: Iterable[float], start: float, end: float) -> float:
     outage which never ended is seen at its full length."""
     inside = sorted(moment for moment in moments if start <= moment)
     edges = [start, *inside, max(end, inside[-1]) if inside else end]
-    return max(
-        (later - earlier for earlier, later in zip(edges, edges[1:], strict=False)), default=0.0
-    )
+    return max((later - earlier for earlier, later in itertools.pairwise(edges)), default=0.0)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

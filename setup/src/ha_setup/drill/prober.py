@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from ha_setup.drill.promotion import Seen, Spell, note
 

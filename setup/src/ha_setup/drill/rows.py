@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from ha_setup.drill.ledger import Rows
 

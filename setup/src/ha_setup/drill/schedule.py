@@ -55,7 +55,7 @@ def plan(*, seed: int, run: str, rate: float, seconds: float, users: int) -> Seq
     """
     if rate <= 0 or seconds <= 0 or users < 1:
         raise ValueError("a plan needs a rate and a length above 0 and at least one user")
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - a plan, not a secret
     spacing = 1 / rate
     planned = []
     block: list[Action] = []

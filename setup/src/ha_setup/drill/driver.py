@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from ha_setup.cluster import Cluster, Variant
 from ha_setup.drill import metrics, promotion, recovery, rows, schedule

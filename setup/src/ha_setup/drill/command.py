@@ -1,0 +1,103 @@
+"""The command `odoo-ha drill`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ha_setup.drill.options import Fault
+
+_FAULTS = "\n".join(f"\b\n  {fault.value:<18} {fault.about}" for fault in Fault)
+
+
+def _writable_file(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse now what could not be written after minutes of work."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(
+            f"the directory {value.absolute().parent} does not exist", param=parameter
+        )
+    return value
+
+
+@click.command("drill", epilog=f"Faults:\n\n{_FAULTS}")
+@click.argument("fault", type=click.Choice([fault.value for fault in Fault]), metavar="FAULT")
+@click.option(
+    "--runs", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runs."
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_writable_file,
+    help="Write the figures there: an array, one object a run.",
+)
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_writable_file,
+    help="Write a page with pictures there.",
+)
+@click.option(
+    "--sync",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    show_default=True,
+    help="Synchronous replication. Off, a crash may lose what was acknowledged just before it.",
+)
+@click.option(
+    "--compare",
+    type=click.Choice(["stock"]),
+    help="Then the same on the same cluster without the suite; both side by side.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/var/tmp/odoo-ha"),  # noqa: S108 - PostgreSQL's user must be able to read it
+    show_default=True,
+    envvar="HA_STATE_DIR",
+    help="The state directory that the cluster was set up in.",
+)
+def drill(
+    fault: str,
+    runs: int,
+    json_file: Path | None,
+    html_file: Path | None,
+    sync: str,
+    compare: str | None,
+    state_dir: Path,
+) -> None:
+    """Put users on the cluster, inject FAULT, and measure what they notice.
+
+    The cluster must be up (see `odoo-ha demo`); it is healed afterwards. The exit status is 0 only if every
+    run with the suite passes.
+    """
+    from ha_setup.cluster import Cluster
+    from ha_setup.drill import DrillOptions, print_report, run, to_json
+    from ha_setup.drill.page import render_page
+    from ha_setup.errors import ClusterError
+    from ha_setup.progress import Progress
+
+    cluster = Cluster.open(state_dir.resolve())
+    if not cluster.is_up():
+        raise ClusterError(
+            f"the cluster in {state_dir} is not up: run setup/demo first, it leaves it up"
+        )
+    options = DrillOptions(
+        fault=Fault(fault),
+        runs=runs,
+        sync=sync == "on",
+        variants=("suite", "stock") if compare else ("suite",),
+    )
+    results = run(cluster, options, Progress())
+    if json_file:
+        json_file.write_text(to_json(results))
+    if html_file:
+        html_file.write_text(render_page(results))
+    print_report(results)
+    for what, file in (("figures", json_file), ("pictures", html_file)):
+        if file:
+            click.echo(f"{what}: {file.absolute()}")
+    sys.exit(0 if all(result.passed for result in results if result.suite == "on") else 1)
