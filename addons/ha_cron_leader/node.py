@@ -30,6 +30,10 @@ class Node:
         self._lock = threading.Lock()
         self._mine: set[int] = set()
 
+    def close(self) -> None:
+        """Drop what the node's processes share; for tests, a server keeps it to its end."""
+        self._file.close()
+
     def is_running(self, database: str, job_id: int) -> bool:
         """Does the job run in any process of this node?"""
         place = _place(database, job_id)

@@ -27,11 +27,11 @@ WITH session AS (
            backend_pid = session.pid,
            backend_start = session.backend_start
       FROM session
-     WHERE pool = %(pool)s AND holder = %(holder)s
+     WHERE job_pool = %(pool)s AND holder = %(holder)s
     RETURNING holder, token, expires_at
 ), taken AS (
     INSERT INTO ha_cron_lease AS lease
-           (pool, holder, token, acquired_at, expires_at, backend_pid, backend_start)
+           (job_pool, holder, token, acquired_at, expires_at, backend_pid, backend_start)
     SELECT %(pool)s, %(holder)s, 1, clock_timestamp() AT TIME ZONE 'UTC',
            clock_timestamp() AT TIME ZONE 'UTC' + %(lease)s * interval '1 second',
            session.pid, session.backend_start
@@ -39,9 +39,9 @@ WITH session AS (
      WHERE NOT EXISTS (SELECT FROM renewed)
        AND NOT EXISTS (
            SELECT FROM ha_cron_lease AS running
-            WHERE running.pool = %(pool)s
+            WHERE running.job_pool = %(pool)s
               AND running.expires_at > clock_timestamp() AT TIME ZONE 'UTC')
-    ON CONFLICT (pool) DO UPDATE SET
+    ON CONFLICT (job_pool) DO UPDATE SET
            token = lease.token + 1,
            holder = EXCLUDED.holder,
            acquired_at = clock_timestamp() AT TIME ZONE 'UTC',
@@ -57,7 +57,7 @@ WITH session AS (
     SELECT true AS granted, holder, token, expires_at FROM granted
     UNION ALL
     SELECT false, holder, token, expires_at FROM ha_cron_lease
-     WHERE pool = %(pool)s AND NOT EXISTS (SELECT FROM granted)
+     WHERE job_pool = %(pool)s AND NOT EXISTS (SELECT FROM granted)
 )
 SELECT granted, holder, token,
        extract(epoch FROM expires_at - clock_timestamp() AT TIME ZONE 'UTC')::float
@@ -70,7 +70,7 @@ RELEASE = (
     _BOUND
     + """
 UPDATE ha_cron_lease SET expires_at = clock_timestamp() AT TIME ZONE 'UTC'
- WHERE pool = %(pool)s AND holder = %(holder)s
+ WHERE job_pool = %(pool)s AND holder = %(holder)s
    AND expires_at > clock_timestamp() AT TIME ZONE 'UTC'
 RETURNING true
 """
@@ -83,6 +83,6 @@ RETURNING true
 #: be granted twice.
 CHECK = """
 SELECT FROM ha_cron_lease
- WHERE pool = %(pool)s AND holder = %(holder)s AND token = %(token)s
+ WHERE job_pool = %(pool)s AND holder = %(holder)s AND token = %(token)s
    FOR KEY SHARE
 """

@@ -6,11 +6,11 @@ class HaCronLease(models.Model):
 
     _name = "ha.cron.lease"
     _description = "Scheduled Actions Lease"
-    _order = "pool"
-    _rec_name = "pool"
+    _order = "job_pool"
+    _rec_name = "job_pool"
     _log_access = False
 
-    pool = fields.Char(required=True, readonly=True, help="The group of jobs it is for.")
+    job_pool = fields.Char(required=True, readonly=True, help="The group of jobs it is for.")
     holder = fields.Char(
         required=True, readonly=True, help="The node that runs the jobs, and which start of it."
     )
@@ -33,7 +33,7 @@ class HaCronLease(models.Model):
     )
     backend_start = fields.Datetime(string="Session start", readonly=True)
 
-    _pool_unique = models.Constraint("UNIQUE (pool)", "A pool has one lease.")
+    _pool_unique = models.Constraint("UNIQUE (job_pool)", "A pool has one lease.")
     # The token must stand in a unique index: only then does a new grant wait for transactions
     # that checked the old one (statements.CHECK).
-    _token_index = models.UniqueIndex("(pool, token)")
+    _token_index = models.UniqueIndex("(job_pool, token)")
