@@ -1,15 +1,17 @@
 """The parts that a cluster is made of: real Odoo, PostgreSQL, Patroni, etcd, Redis, SeaweedFS, HAProxy.
 
 `install` brings what is missing; it may be run any number of times, also after an interruption
-and by several runs at once.
+and by several runs at once. `load` answers what was installed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ha_setup.errors import PartsError
+from ha_setup.files import write_file
 from ha_setup.locks import locked
 from ha_setup.parts.environments import ensure_odoo_environment, ensure_server_environment
 from ha_setup.parts.odoo_package import ensure_odoo_package
@@ -18,8 +20,9 @@ from ha_setup.parts.system_packages import ensure_programs
 from ha_setup.progress import Progress, SilentProgress
 
 LOCK_WAIT_S = 3600.0
+MEMORY = "parts.json"
 
-__all__ = ["Parts", "install"]
+__all__ = ["Parts", "install", "load"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def install(state_dir: Path, progress: Progress | None = None, odoo_source: Path
     for program in (servers / "patroni", servers / "weed"):
         if not program.is_file():
             raise PartsError(f"{program} is missing although its packages are installed: remove {servers.parent} and run again")
-    return Parts(
+    parts = Parts(
         odoo_python=odoo_python,
         odoo_script=source.script,
         pythonpath=path,
@@ -84,3 +87,18 @@ def install(state_dir: Path, progress: Progress | None = None, odoo_source: Path
         etcd=programs.etcd,
         etcdctl=programs.etcdctl,
     )
+    write_file(directory / MEMORY, json.dumps({name: str(value) for name, value in asdict(parts).items()}, indent=1))
+    return parts
+
+
+def load(state_dir: Path) -> Parts:
+    """The parts as they were installed; PartsError when they were not, or are gone."""
+    try:
+        raw = json.loads((parts_dir(state_dir) / MEMORY).read_text())
+        found = {f.name: str(raw[f.name]) if f.name == "odoo_version" else Path(raw[f.name]) for f in fields(Parts)}
+        gone = [str(path) for path in found.values() if isinstance(path, Path) and not path.exists()]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise PartsError(f"nothing is installed in {state_dir}: run `odoo-ha parts install` first") from None
+    if gone:
+        raise PartsError(f"{', '.join(gone)} went away: run `odoo-ha parts install` again")
+    return Parts(**found)  # type: ignore[arg-type]

@@ -1,0 +1,102 @@
+"""Redis with its Sentinels, and S3: how they start and with which configuration. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from ha_setup.cluster import layout as at
+from ha_setup.cluster.launch import ConfigFile, Launch
+from ha_setup.cluster.layout import Host, Layout
+from ha_setup.cluster.secrets import Secrets
+from ha_setup.parts import Parts
+
+
+def redis(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
+    """One Redis. The first host begins as primary; later the Sentinels decide and rewrite the file."""
+    config = layout.conf_dir(host.name) / "redis.conf"
+    data = layout.data_dir(host.name)
+    lines = [
+        f"bind {host.address}",
+        f"port {at.REDIS_PORT}",
+        f"requirepass {secrets.redis}",
+        f"masterauth {secrets.redis}",
+        f"replica-announce-ip {host.address}",
+        f'dir "{data}"',
+        "daemonize no",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+        "tcp-keepalive 10",
+        "repl-ping-replica-period 1",
+        "repl-timeout 10",
+        "repl-diskless-sync yes",
+        "repl-diskless-sync-delay 0",
+    ]
+    first = layout.redis[0]
+    if host != first:
+        lines.append(f"replicaof {first.address} {at.REDIS_PORT}")
+    return Launch(
+        argv=(str(parts.redis_server), str(config)),
+        files=(ConfigFile(config, "\n".join(lines) + "\n", mode=0o600, keep=True),),
+        directories=(data,),
+    )
+
+
+def sentinel(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
+    """One Sentinel of three; a primary that is silent for a second is replaced."""
+    name = host.name.replace("redis", "sentinel")
+    config = layout.conf_dir(name) / "sentinel.conf"
+    data = layout.data_dir(name)
+    service = at.REDIS_SERVICE
+    lines = [
+        f"bind {host.address}",
+        f"port {at.SENTINEL_PORT}",
+        f"requirepass {secrets.redis}",
+        f'dir "{data}"',
+        "daemonize no",
+        f"sentinel announce-ip {host.address}",
+        f"sentinel monitor {service} {layout.redis[0].address} {at.REDIS_PORT} 2",
+        f"sentinel auth-pass {service} {secrets.redis}",
+        f"sentinel down-after-milliseconds {service} 1000",
+        f"sentinel failover-timeout {service} 6000",
+        f"sentinel parallel-syncs {service} 2",
+    ]
+    return Launch(
+        argv=(str(parts.redis_server), str(config), "--sentinel"),
+        files=(ConfigFile(config, "\n".join(lines) + "\n", mode=0o600, keep=True),),
+        directories=(data,),
+    )
+
+
+def s3(layout: Layout, parts: Parts, secrets: Secrets) -> Launch:
+    """SeaweedFS with its S3 gateway and one account."""
+    host = layout.s3
+    config = layout.conf_dir(host.name) / "s3.json"
+    data = layout.data_dir(host.name)
+    identity = {
+        "name": "odoo",
+        "credentials": [{"accessKey": secrets.s3_access_key, "secretKey": secrets.s3_secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    return Launch(
+        argv=(
+            str(parts.weed),
+            "-logtostderr=true",
+            "server",
+            f"-dir={data}",
+            f"-ip={host.address}",
+            f"-ip.bind={host.address}",
+            f"-master.port={at.S3_MASTER_PORT}",
+            f"-volume.port={at.S3_VOLUME_PORT}",
+            "-filer",
+            f"-filer.port={at.S3_FILER_PORT}",
+            "-s3",
+            f"-s3.port={at.S3_PORT}",
+            f"-s3.config={config}",
+            "-volume.max=20",
+            "-master.volumeSizeLimitMB=64",
+        ),
+        files=(ConfigFile(config, json.dumps({"identities": [identity]}, indent=1), mode=0o600),),
+        directories=(data,),
+    )
