@@ -7,16 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.odoo import OdooServer
-from tests.servers.odoo_source import SUITE_ADDONS
 from tests.servers.postgres import Postgres
 from tests.servers.redis import RedisCluster
 from tests.servers.s3 import SeaweedFS
+from tests.servers.suite import suite_modules
 
 BASE_MODULES = ("base", "web", "ha_test")
-
-
-def suite_modules() -> list[str]:
-    return sorted(manifest.parent.name for manifest in SUITE_ADDONS.glob("ha_*/__manifest__.py"))
 
 
 @pytest.fixture(scope="session")
