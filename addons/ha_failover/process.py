@@ -41,6 +41,7 @@ def activate(settings: Settings) -> None:
         request_serve_db.PATCH,
         served_exception.PATCH,
         rpc_dispatch.PATCH,
+        rpc_dispatch.PATCH_COMMON,
         prefork_spawn.PATCH,
         cron_thread.PATCH,
     )

@@ -1,5 +1,6 @@
 """How long the present thread may still wait for a database, and who is waiting."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,19 +14,28 @@ _held: dict[int, int] = {}  # thread → depth; a dict, so that nested holds cou
 @contextmanager
 def budget(seconds: float) -> Iterator[float]:
     """Bound every wait inside to ``seconds`` from now; an outer, shorter budget stays in force."""
-    before: float | None = getattr(_local, "deadline", None)
-    deadline = time.monotonic() + seconds
-    _local.deadline = deadline if before is None else min(before, deadline)
+    before = _set()
+    mine = time.monotonic() + seconds
+    if before is not None:
+        mine = min(before, mine)
+    _local.deadline = (os.getpid(), mine)
     try:
-        yield _local.deadline
+        yield mine
     finally:
-        _local.deadline = before
+        _local.deadline = None if before is None else (os.getpid(), before)
+
+
+def _set() -> float | None:
+    """The deadline in force. A forked child doesn't inherit it: Odoo's master forks its workers
+    from within a budget of zero."""
+    pid, found = getattr(_local, "deadline", None) or (None, None)
+    return found if pid == os.getpid() else None
 
 
 def deadline(default: float) -> float:
     """The moment (monotonic) at which this thread's waiting ends; ``default`` seconds from now
     where no budget was set."""
-    found: float | None = getattr(_local, "deadline", None)
+    found = _set()
     return time.monotonic() + default if found is None else found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from odoo import http
+from odoo.exceptions import UserError
 
 from odoo.addons.ha_base.patches import Patch
 
@@ -35,7 +36,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return replay.run(lambda: original(self), lambda: _rewind(self), label)
         except replay.Unanswerable as error:
-            return unavailable(error.verdict)
+            return _answer(self, error.verdict)
 
     return _serve_db
 
@@ -53,12 +54,23 @@ def _rewind(request: Any) -> None:
     request.session, request.db = request._get_session_and_dbname()
 
 
-def unavailable(verdict: Verdict) -> Response:
-    """A clear answer that neither logs anybody out nor touches the session."""
+def _answer(request: Any, verdict: Verdict) -> Any:
+    """A clear answer that neither logs anybody out nor touches the session.
+
+    Only where nothing was saved may a browser or balancer try again by itself. Otherwise a person
+    must decide, so an RPC client gets an error that the web client shows in a dialog (of a 503 it
+    only says "connection lost").
+    """
+    if verdict is not Verdict.EXPIRED and request.dispatcher.routing_type != "http":
+        return request.dispatcher.handle_error(UserError(_MESSAGES[verdict]))
+    repeatable = verdict in (Verdict.EXPIRED, Verdict.UPLOAD)
+    headers = {"Cache-Control": "no-store"}
+    if repeatable:
+        headers["Retry-After"] = str(RETRY_AFTER)
     return Response(
         _MESSAGES[verdict] + "\n",
-        status=503,
-        headers={"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"},
+        status=503 if repeatable else 500,
+        headers=headers,
         content_type="text/plain; charset=utf-8",
     )
 

@@ -1,4 +1,4 @@
-"""Seam: ``service.model.dispatch`` (XML-RPC and JSON-RPC ``object``)."""
+"""Seams: ``service.model.dispatch`` and ``service.common.dispatch`` (XML-RPC and JSON-RPC)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,5 +32,13 @@ PATCH = Patch(
         "res = execute_cr(cr, uid, model, method_, args, kw)",
         "registry.signal_changes()",
     ),
+    wrap=_wrap,
+)
+PATCH_COMMON = Patch(
+    name="rpc-dispatch-common",
+    target="odoo.service.common:dispatch",
+    reason="A login over RPC opens its own cursor too.",
+    checked_on="19.0",
+    contains=("def dispatch(method, params):",),
     wrap=_wrap,
 )
