@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ha_setup.drill.command import drill
 from ha_setup.errors import SetupError
 from ha_setup.progress import Progress
 
@@ -25,6 +26,9 @@ state_dir_option = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Odoo that stays up: bring up a highly available cluster on this machine, break it, measure it."""
+
+
+cli.add_command(drill)
 
 
 @cli.group()

@@ -9,7 +9,7 @@ import click
 
 from ha_setup.drill.options import Fault
 
-_FAULTS = "\n".join(f"\b\n  {fault.value:<18} {fault.about}" for fault in Fault)
+_FAULTS = "\n".join(f"  {fault.value:<18} {fault.about}" for fault in Fault)
 
 
 def _writable_file(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
@@ -21,7 +21,7 @@ def _writable_file(_: click.Context, parameter: click.Parameter, value: Path | N
     return value
 
 
-@click.command("drill", epilog=f"Faults:\n\n{_FAULTS}")
+@click.command("drill", epilog=f"\b\nFaults:\n{_FAULTS}")
 @click.argument("fault", type=click.Choice([fault.value for fault in Fault]), metavar="FAULT")
 @click.option(
     "--runs", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runs."

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from ha_setup.cluster import Cluster, Variant
 from ha_setup.drill import metrics, promotion, recovery, rows, schedule
-from ha_setup.drill.faults import Undo, inject
+from ha_setup.drill.faults import Injected, inject
 from ha_setup.drill.judgement import judge_run
 from ha_setup.drill.ledger import Reckoning, reckon, told
 from ha_setup.drill.load import Load
@@ -81,17 +81,17 @@ class _Run:
         async with load:
             self.step.update("logging the users in")
             await load.prepare()
-            began = time.monotonic()
+            primary = self.cluster.primary()
             load.start()
             started = datetime.now(UTC)
             prober = Prober(
                 [host.name for host in layout.pg],
                 self._connect_system,
-                lambda: time.monotonic() - began,
+                lambda: load.at(time.monotonic()),
             )
             prober.start()
             try:
-                trace, waited_for = await self._load_and_break(load, plan, prober)
+                trace, waited_for = await self._load_and_break(load, plan, prober, primary)
             finally:
                 await asyncio.to_thread(prober.stop)
             self.step.update("healing the cluster")
@@ -107,19 +107,18 @@ class _Run:
         )
 
     async def _load_and_break(
-        self, load: Load, plan: Sequence[schedule.Planned], prober: Prober
+        self, load: Load, plan: Sequence[schedule.Planned], prober: Prober, primary: str
     ) -> tuple[Trace, str | None]:
         """The part on the clock: steady load, fault, recovery, some more load, the last answers."""
         options = self.options
-        primary = await asyncio.to_thread(self.cluster.primary)
         enough = asyncio.Event()
         sending = asyncio.create_task(load.send(plan, enough))
         self.step.update("steady load")
         await asyncio.sleep(max(0.0, options.steady - load.now))
-        undo: Undo | None = None
+        injected: Injected | None = None
         try:
-            fault_at = load.now
-            undo = await asyncio.to_thread(inject, self.cluster, options.fault, primary)
+            injected = await asyncio.to_thread(inject, self.cluster, options.fault, primary)
+            fault_at = load.at(injected.at)
             waited_for = await self._await_recovery(load, prober, fault_at)
             recovered_at = None if waited_for else load.now
             self.step.update(
@@ -133,8 +132,8 @@ class _Run:
             await load.finish()
         finally:
             sending.cancel()
-            if undo is not None:
-                await asyncio.to_thread(undo)
+            if injected is not None:
+                await asyncio.to_thread(injected.undo)
         promoted = promotion.promotion(prober.spells, fault_at)
         outcomes = tuple(sorted(load.outcomes, key=lambda outcome: outcome.planned.number))
         trace = Trace(

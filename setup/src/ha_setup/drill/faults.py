@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import psutil
 import requests
@@ -18,11 +19,22 @@ from ha_setup.drill.options import Fault
 from ha_setup.errors import ClusterError
 
 Undo = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Injected:
+    """A fault that was injected, its first signal sent `at` (time.monotonic), and what must be undone before
+    the cluster can heal; that may be nothing."""
+
+    at: float
+    undo: Undo
+
+
 _SIGNAL_LIMIT = 5.0  # seconds for processes to be gone, forks during the killing included
 
 
-def inject(cluster: Cluster, fault: Fault, primary: str) -> Undo:
-    """Do it, now. Returns what must be undone before the cluster can heal; that may be nothing.
+def inject(cluster: Cluster, fault: Fault, primary: str) -> Injected:
+    """Do it, now.
 
     `primary` is the PostgreSQL primary's name. Raises ClusterError when there is nothing to break.
     """
@@ -41,8 +53,9 @@ def inject(cluster: Cluster, fault: Fault, primary: str) -> Undo:
             redis = redis_primary(cluster)
             return _kill(cluster, [redis, redis.replace("redis", "sentinel")])
         case Fault.STOP_S3:
+            began = time.monotonic()
             cluster.stop("s3")
-            return _nothing
+            return Injected(began, _nothing)
         case Fault.KILL_SIDECAR:
             return _kill(cluster, ["sidecar1"])
 
@@ -51,7 +64,7 @@ def _nothing() -> None:
     """Healing starts what is down; there is nothing to undo."""
 
 
-def _kill(cluster: Cluster, nodes: Sequence[str], only: str | None = None) -> Undo:
+def _kill(cluster: Cluster, nodes: Sequence[str], only: str | None = None) -> Injected:
     """kill -9 of every process of the nodes (or those named `only`), until none is left."""
 
     def alive() -> list[psutil.Process]:
@@ -69,6 +82,7 @@ def _kill(cluster: Cluster, nodes: Sequence[str], only: str | None = None) -> Un
     if not victims:
         raise ClusterError(f"nothing to kill: no process of {' and '.join(nodes)} runs")
     deadline = time.monotonic() + _SIGNAL_LIMIT
+    began = time.monotonic()
     while victims:
         if time.monotonic() > deadline:
             raise ClusterError(
@@ -78,14 +92,15 @@ def _kill(cluster: Cluster, nodes: Sequence[str], only: str | None = None) -> Un
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         if only:
-            return _nothing  # whoever supervises it may start it anew at once, and that is not ours to kill
+            break  # whoever supervises it may start it anew at once, and that is not ours to kill
         victims = alive()
-    return _nothing
+    return Injected(began, _nothing)
 
 
-def _freeze(cluster: Cluster, node: str) -> Undo:
+def _freeze(cluster: Cluster, node: str) -> Injected:
     """Stop every process of a node in place; undone by letting them go on."""
     frozen: dict[int, psutil.Process] = {}
+    began = None
 
     def thaw() -> None:
         for process in frozen.values():
@@ -95,6 +110,7 @@ def _freeze(cluster: Cluster, node: str) -> Undo:
     try:
         # Again, for what was forked meanwhile; stopped processes fork no more.
         while fresh := [p for p in cluster.processes_of(node) if p.pid not in frozen]:
+            began = began or time.monotonic()
             for process in fresh:
                 frozen[process.pid] = process
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -102,12 +118,12 @@ def _freeze(cluster: Cluster, node: str) -> Undo:
     except BaseException:
         thaw()
         raise
-    if not frozen:
+    if began is None:
         raise ClusterError(f"nothing to freeze: no process of {node} runs")
-    return thaw
+    return Injected(began, thaw)
 
 
-def _switch_over(cluster: Cluster, primary: str) -> Undo:
+def _switch_over(cluster: Cluster, primary: str) -> Injected:
     """Ask Patroni for a switchover, as an operator's tool would. Its answer comes when all is done, so it is
     awaited in a thread; the undo step raises ClusterError when Patroni refused."""
     address = next(host.address for host in cluster.layout.pg if host.name == primary)
@@ -115,17 +131,20 @@ def _switch_over(cluster: Cluster, primary: str) -> Undo:
 
     def ask() -> None:
         try:
-            answer = requests.post(
-                f"http://{address}:{PATRONI_PORT}/switchover",
-                json={"leader": primary},
-                timeout=(2, 60),
-            )
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.post(
+                    f"http://{address}:{PATRONI_PORT}/switchover",
+                    json={"leader": primary},
+                    timeout=(2, 60),
+                )
             if answer.status_code not in (200, 202):
                 refusal.append(f"{answer.status_code}, {answer.text.strip()}")
         except requests.RequestException as problem:
             refusal.append(str(problem))
 
     thread = threading.Thread(target=ask, name="switchover", daemon=True)
+    began = time.monotonic()
     thread.start()
 
     def answered() -> None:
@@ -133,7 +152,7 @@ def _switch_over(cluster: Cluster, primary: str) -> Undo:
         if refusal:
             raise ClusterError(f"Patroni did not switch over: {refusal[0]}")
 
-    return answered
+    return Injected(began, answered)
 
 
 def redis_primary(cluster: Cluster) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
@@ -69,7 +70,11 @@ class Load:
     @property
     def now(self) -> float:
         """Seconds since the load's start."""
-        return asyncio.get_running_loop().time() - self._began
+        return self.at(time.monotonic())
+
+    def at(self, moment: float) -> float:
+        """The same for a moment of time.monotonic(); from any thread."""
+        return moment - self._began
 
     @property
     def waiting(self) -> int:
@@ -84,7 +89,7 @@ class Load:
     async def prepare(self) -> None:
         """Log everybody in, give each an attachment, and let each process of the cluster see each kind of
         request before anything is measured. Raises SetupError when that does not go well."""
-        deadline = asyncio.get_running_loop().time() + _PREPARATION_TIMEOUT
+        deadline = time.monotonic() + _PREPARATION_TIMEOUT
         for user, person in enumerate(self._people):
             if not await person.log_in(deadline):
                 raise SetupError(
@@ -113,7 +118,7 @@ class Load:
 
     def start(self) -> None:
         """Time zero."""
-        self._began = asyncio.get_running_loop().time()
+        self._began = time.monotonic()
 
     async def send(self, plan: Sequence[Planned], enough: asyncio.Event) -> None:
         """Start each request at its moment until `enough` is set; returns without awaiting the answers."""
@@ -163,9 +168,7 @@ class Load:
     async def _come_back(self, user: int) -> bool:
         """Log in again, as a person would. Only a success ends it, or the load's end."""
         try:
-            while not await self._people[user].log_in(
-                asyncio.get_running_loop().time() + self._timeout
-            ):
+            while not await self._people[user].log_in(time.monotonic() + self._timeout):
                 pass
             return True
         finally:
@@ -181,18 +184,14 @@ class Load:
 
     async def check_sessions(self) -> None:
         """After healing: a user whose session is not there counts as logged out."""
-        deadline = asyncio.get_running_loop().time() + _FINAL_CHECK_TIMEOUT
+        deadline = time.monotonic() + _FINAL_CHECK_TIMEOUT
         for task in self._returning.values():
             task.cancel()
         for user, person in enumerate(self._people):
             if user in self._logged_out:
                 continue
             verdict = await person.check_session()
-            while (
-                not verdict.ok
-                and not verdict.logged_out
-                and asyncio.get_running_loop().time() < deadline
-            ):
+            while not verdict.ok and not verdict.logged_out and time.monotonic() < deadline:
                 await asyncio.sleep(1)
                 verdict = await person.check_session()
             if not verdict.ok:
@@ -201,7 +200,7 @@ class Load:
     async def check_attachments(self) -> list[str]:
         """After healing, and after `check_sessions`: tokens of acknowledged attachments of users who are still
         logged in that do not hold what was written."""
-        deadline = asyncio.get_running_loop().time() + _FINAL_CHECK_TIMEOUT
+        deadline = time.monotonic() + _FINAL_CHECK_TIMEOUT
         wrong = []
         for token, (user, record) in self.attachments.items():
             if not (await self._people[user].check_session()).ok and not await self._people[

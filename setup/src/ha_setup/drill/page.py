@@ -63,9 +63,8 @@ def _most_telling(group: Sequence[RunResult]) -> RunResult:
 
 def _lead(result: RunResult) -> str:
     about = Fault(result.fault).about
-    return f"{about[0].upper()}{about[1:]}. Synchronous replication {result.sync}. {result.started_at[:16]} UTC.".replace(
-        "T", " "
-    )
+    started = result.started_at[:16].replace("T", " ")
+    return f"{about[0].upper()}{about[1:]}. Synchronous replication {result.sync}. {started} UTC."
 
 
 def _mood(result: RunResult) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import re
+import time
 from types import TracebackType
 from typing import Self
 
@@ -61,13 +62,12 @@ class Person:
         await self._http.close()
 
     async def log_in(self, deadline: float) -> bool:
-        """Try the login form again and again until it lets us in; False at `deadline` (the loop's clock)."""
-        clock = asyncio.get_running_loop().time
+        """Try the login form again and again until it lets us in; False at `deadline` (time.monotonic)."""
         while True:
             if await self._try_log_in():
                 self.logins += 1
                 return True
-            if clock() + _LOGIN_PAUSE >= deadline:
+            if time.monotonic() + _LOGIN_PAUSE >= deadline:
                 return False
             await asyncio.sleep(_LOGIN_PAUSE)
 
