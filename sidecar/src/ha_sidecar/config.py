@@ -1,0 +1,130 @@
+"""Loads the settings: command line > environment HA_SIDECAR_* > TOML file > default.
+
+Raises ConfigError, whose text names the setting, where it was given, and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+from .settings import DECLARED, Settings, is_required
+
+PREFIX = "HA_SIDECAR_"
+#: The variable that names the file is no setting of the file.
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+
+#: A setting that is of no use without another.
+_NEEDS = {
+    "etcd_username": "etcd_password_file",
+    "etcd_password_file": "etcd_username",
+    "etcd_cert": "etcd_key",
+    "etcd_key": "etcd_cert",
+}
+_FILES = (
+    "etcd_password_file",
+    "etcd_ca",
+    "etcd_cert",
+    "etcd_key",
+    "patroni_ca",
+    "probe_password_file",
+    "probe_sslrootcert",
+)
+
+
+def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
+    """Return the settings, each from the first source that gives it."""
+    given: dict[str, tuple[object, str]] = {}
+    for name, value in _read_file(file).items():
+        given[_known(name, f"in {file}", DECLARED)] = (value, f"in {file}")
+    for variable, text in environment.items():
+        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
+            known = {PREFIX + name.upper(): name for name in DECLARED}
+            name = known[_known(variable, "in the environment", known)]
+            given[name] = (text, f"from {variable}")
+    for name, text in flags.items():
+        given[name] = (text, f"from --{name.replace('_', '-')}")
+    values = {name: _parse(name, value, where) for name, (value, where) in given.items()}
+    for name in DECLARED:
+        if is_required(name) and not values.get(name):
+            example = DECLARED[name].metadata["example"]
+            raise ConfigError(
+                f"{name} is missing: set it in the configuration file, for example"
+                f" {name} = {example}, or as {PREFIX}{name.upper()}"
+            )
+    settings = Settings(**values)
+    _check_together(settings)
+    return settings
+
+
+def read_secret(name: str, path: Path) -> str:
+    """Return the one line that ``path`` holds; ``name`` is the setting it came from."""
+    try:
+        secret = path.read_text().strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it isn't text"
+        raise ConfigError(
+            f"{name}: {path} can't be read ({why}); it should be a file that holds the password"
+            f" and that user {_user()} may read"
+        ) from None
+    if not secret:
+        raise ConfigError(f"{name}: {path} is empty; it should hold the password")
+    return secret
+
+
+def _user() -> str:
+    return os.environ.get("USER") or str(os.geteuid())
+
+
+def _read_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"--config: {file} can't be read ({error.strerror}); it should be a TOML file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config: {file} isn't TOML: {error}") from None
+
+
+def _known(name: str, where: str, known: Mapping[str, object]) -> str:
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else "; see the configuration reference"
+    raise ConfigError(f"{name} ({where}) is no setting{hint}")
+
+
+def _parse(name: str, value: object, where: str) -> Any:
+    try:
+        return DECLARED[name].metadata["parse"](value)
+    except ValueError as error:
+        # An URL may hold a password by mistake, so its value isn't repeated.
+        shown = "" if "endpoints" in name or "urls" in name else f" is {value!r},"
+        raise ConfigError(f"{name} ({where}){shown} should be {error}") from None
+
+
+def _check_together(settings: Settings) -> None:
+    for name, other in _NEEDS.items():
+        if getattr(settings, name) and not getattr(settings, other):
+            raise ConfigError(f"{name} is set without {other}: set both or neither")
+    for name in _FILES:
+        path = getattr(settings, name)
+        if path is None:
+            continue
+        if name.endswith("password_file"):
+            read_secret(name, path)
+        elif not os.access(path, os.R_OK) or not path.is_file():
+            raise ConfigError(f"{name}: {path} is no file that user {_user()} may read")
+    if settings.probe_interval >= settings.prove_timeout:
+        raise ConfigError(
+            f"probe_interval ({settings.probe_interval:g} s) should be below"
+            f" prove_timeout ({settings.prove_timeout:g} s), or every proof is too old"
+        )

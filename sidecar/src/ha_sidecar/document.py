@@ -1,0 +1,77 @@
+"""The topology document: one JSON object made from the state and what is known of replicas. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from .cluster import ClusterView, Member, ReplicaLag, Source
+from .decider import State
+
+VERSION = 1
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: ``2026-01-31T12:00:00.000000Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def topology(
+    scope: str,
+    state: State,
+    view: ClusterView | None,
+    lags: Mapping[str, ReplicaLag],
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the document. ``lags`` is by member name and may be empty or stale by a second."""
+    primary = state.primary
+    # The last known primary is no replica as long as nobody else is published.
+    known = state.memory.primary
+    leader = primary.name if primary else view.leader if view else None
+    replicas = [
+        _replica(member, view, lags.get(member.name))
+        for member in (view.members if view else ())
+        if member.name != leader and not (leader is None and known and member.name == known.name)
+    ]
+    return {
+        "version": VERSION,
+        "scope": scope,
+        "epoch": state.memory.epoch,
+        "state": str(state.phase),
+        "primary": {
+            "name": primary.name,
+            "host": primary.host,
+            "port": primary.port,
+            "timeline": primary.timeline,
+            "system_identifier": primary.system_identifier,
+        }
+        if primary
+        else None,
+        "replicas": replicas,
+        "sync_mode": str(view.sync_mode) if view else "off",
+        "since": timestamp(state.since or now),
+        "observed_at": timestamp(now),
+        "source": str(state.source or Source.SQL),
+    }
+
+
+def _replica(member: Member, view: ClusterView | None, lag: ReplicaLag | None) -> dict[str, Any]:
+    sync = lag.sync_state in {"sync", "quorum"} if lag else False
+    return {
+        "name": member.name,
+        "host": member.host,
+        "port": member.port,
+        "timeline": member.timeline,
+        "state": member.state,
+        "sync": sync or bool(view and member.name in view.sync_names),
+        "replay_lsn": (lag.replay_lsn if lag else None) or member.replay_lsn,
+        "lag_bytes": lag.lag_bytes if lag else None,
+        "lag_seconds": lag.lag_seconds if lag else None,
+    }
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Encode on one line, so that it also fits one line of a server-sent event."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"

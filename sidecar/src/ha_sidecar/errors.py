@@ -1,0 +1,45 @@
+"""Everything the sidecar raises on purpose.
+
+SidecarError
+├── ConfigError       a setting is missing or wrong; the text names it and the remedy
+├── StateError        the remembered state can't be read or is in use by another sidecar
+├── SourceError       etcd or Patroni's REST API gave no usable answer
+│   ├── Compacted     the watched revision is gone; read everything again
+│   └── WatchIdle     the watch was silent for too long; read everything again
+├── ProbeError        a PostgreSQL server gave no answer in time, or refused
+└── InvariantBroken   the decider was about to break its own rules (a defect)
+"""
+
+from __future__ import annotations
+
+
+class SidecarError(Exception):
+    """Root of this package's errors."""
+
+
+class ConfigError(SidecarError):
+    """A setting is missing or wrong."""
+
+
+class StateError(SidecarError):
+    """The remembered state can't be used."""
+
+
+class SourceError(SidecarError):
+    """A source of election news gave no usable answer."""
+
+
+class Compacted(SourceError):
+    """etcd no longer has the revision the watch was to start from."""
+
+
+class WatchIdle(SourceError):
+    """The watch was silent for longer than silence is trusted."""
+
+
+class ProbeError(SidecarError):
+    """A PostgreSQL server could not be asked."""
+
+
+class InvariantBroken(SidecarError):
+    """A decision would have broken an invariant; nothing was published."""

@@ -1,0 +1,92 @@
+"""Turns a setting's text or TOML value into the value it stands for. Pure.
+
+Each parser takes what TOML, the environment or the command line gave and returns the value,
+or raises ValueError with the words that end the sentence "… should be".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+Parser = Callable[[object], object]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text that isn't empty")
+    return value.strip()
+
+
+def seconds(value: object) -> float:
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|)\s*", str(value))
+    if isinstance(value, bool) or found is None or float(found[1]) == 0:
+        raise ValueError("a duration above zero, such as 0.5, 500ms, 2s or 1m")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def integer(minimum: int, maximum: int) -> Parser:
+    def parse(value: object) -> int:
+        if isinstance(value, bool) or not re.fullmatch(r"\s*\d+\s*", str(value)):
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
+        number = int(str(value))
+        if not minimum <= number <= maximum:
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
+        return number
+
+    return parse
+
+
+def path(value: object) -> Path:
+    if not isinstance(value, str) or not value.strip().startswith("/"):
+        raise ValueError("an absolute path")
+    return Path(value.strip())
+
+
+def mode(value: object) -> int:
+    """A file mode is written as text in octal: in TOML ``0660`` bare is no number at all."""
+    if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value.strip()):
+        raise ValueError('a file mode in quotes, such as "0660"')
+    return int(value.strip(), 8)
+
+
+def choice(*allowed: str) -> Parser:
+    def parse(value: object) -> str:
+        if value not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return str(value)
+
+    return parse
+
+
+def namespace(value: object) -> str:
+    return "/" + text(value).strip("/") + "/"
+
+
+def urls(value: object) -> tuple[str, ...]:
+    """A list of ``http(s)://host:port``, as a TOML list or with commas."""
+    wanted = 'a list of URLs such as ["http://10.0.0.1:2379"]'
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise ValueError(wanted)
+    return tuple(_url(part.strip(), wanted) for part in parts if part.strip())
+
+
+def _url(value: str, wanted: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"{wanted} ({error})") from None
+    if parts.username or parts.password:
+        # The value itself is not repeated: it holds a password.
+        raise ValueError(f"{wanted}, without user or password: give those by their own settings")
+    if parts.scheme not in {"http", "https"} or not host or port is None:
+        raise ValueError(f"{wanted}, each with http:// or https://, a host and a port")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"{wanted}, with nothing after the port")
+    return f"{parts.scheme}://{parts.netloc}"

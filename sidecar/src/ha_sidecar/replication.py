@@ -1,0 +1,85 @@
+"""Reads the replicas' lag from the published primary, beside the proof and never in its way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+import structlog
+
+from .cluster import ReplicaLag, Target
+from .errors import ConfigError, ProbeError
+from .resolve import Resolver
+from .session import Credentials, Session
+
+_log = structlog.get_logger("ha_sidecar.replication")
+
+#: Patroni gives each replica's own name as its application_name. An idle primary has no
+#: replay_lag to show: a replica that has replayed all is 0 seconds behind.
+QUESTION = """
+SELECT application_name, replay_lsn::text,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint,
+       CASE WHEN replay_lsn >= pg_current_wal_lsn() THEN 0
+            ELSE extract(epoch FROM replay_lag)::float8 END,
+       coalesce(sync_state, '')
+FROM pg_stat_replication
+WHERE state = 'streaming'
+"""
+INTERVAL = 1.0
+TIMEOUT = 2.0
+
+
+class ReplicationWatcher(threading.Thread):
+    """One thread that samples pg_stat_replication of the primary given by ``aim``."""
+
+    def __init__(self, credentials: Credentials, resolver: Resolver) -> None:
+        super().__init__(name="replication", daemon=True)
+        self._credentials = credentials
+        self._resolver = resolver
+        self._target: Target | None = None
+        self._sample: tuple[Target | None, Mapping[str, ReplicaLag]] = (None, {})
+        self._ending = threading.Event()
+        self._complained = False
+
+    def aim(self, target: Target | None) -> None:
+        self._target = target
+
+    def lags(self, target: Target | None) -> Mapping[str, ReplicaLag]:
+        """Return the latest sample by member name; empty when it isn't of ``target``."""
+        sampled, lags = self._sample
+        return lags if target is not None and sampled == target else {}
+
+    def end(self) -> None:
+        self._ending.set()
+
+    def run(self) -> None:
+        session: Session | None = None
+        while not self._ending.wait(INTERVAL):
+            target = self._target
+            if session is not None and session.target != target:
+                session.close()
+                session = None
+            if target is None:
+                continue
+            session = session or Session(target, self._credentials, self._resolver)
+            self._sample = (target, self._ask(session))
+        if session is not None:
+            session.close()
+
+    def _ask(self, session: Session) -> Mapping[str, ReplicaLag]:
+        try:
+            rows = session.rows(QUESTION, time.monotonic() + TIMEOUT)
+        except (ProbeError, ConfigError) as error:
+            _log.debug("replication state unknown", target=str(session.target), error=str(error))
+            return {}
+        if any(row[1] is None for row in rows) and not self._complained:
+            self._complained = True
+            _log.warning(
+                "replicas' lag is hidden from probe_user; grant it pg_monitor",
+                setting="probe_user",
+            )
+        return {
+            name: ReplicaLag(lsn, lag_bytes, seconds, sync_state)
+            for name, lsn, lag_bytes, seconds, sync_state in rows
+        }

@@ -1,0 +1,124 @@
+"""Puts the parts together from the settings."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+
+from . import __version__
+from .api import Api
+from .config import read_secret
+from .decider import Limits
+from .driver import Driver, Wake
+from .election import EtcdWatcher
+from .etcd import Access
+from .memory_file import MemoryFile
+from .notify import Notifier
+from .patroni_rest import PatroniPoller
+from .prober import Prober
+from .publisher import Publisher
+from .replication import ReplicationWatcher
+from .resolve import Resolver
+from .session import Credentials
+from .settings import Settings
+
+_log = structlog.get_logger("ha_sidecar")
+
+
+def prefix(settings: Settings) -> str:
+    """Return the prefix of the cluster's keys in etcd."""
+    return f"{settings.namespace}{settings.scope}/"
+
+
+def etcd_access(settings: Settings) -> Access:
+    password: Callable[[], str] | None = None
+    if path := settings.etcd_password_file:
+        password = lambda: read_secret("etcd_password_file", path)  # noqa: E731
+    return Access(
+        timeout=settings.etcd_timeout,
+        username=settings.etcd_username,
+        password=password,
+        ca=settings.etcd_ca,
+        cert=settings.etcd_cert,
+        key=settings.etcd_key,
+    )
+
+
+def credentials(settings: Settings) -> Credentials:
+    password: Callable[[], str] | None = None
+    if path := settings.probe_password_file:
+        password = lambda: read_secret("probe_password_file", path)  # noqa: E731
+    return Credentials(
+        user=settings.probe_user,
+        database=settings.probe_database,
+        password=password,
+        sslmode=settings.probe_sslmode,
+        sslrootcert=settings.probe_sslrootcert,
+    )
+
+
+def patroni_poller(settings: Settings, on_change: Callable[[], None]) -> PatroniPoller | None:
+    if not settings.patroni_urls:
+        return None
+    return PatroniPoller(
+        settings.patroni_urls,
+        timeout=settings.patroni_timeout,
+        ca=settings.patroni_ca,
+        on_change=on_change,
+    )
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SidecarError before serving, never silently after."""
+    wake, resolver, login = Wake(), Resolver(), credentials(settings)
+    publisher = Publisher(settings.topology_path)
+    publisher.check()
+    with MemoryFile(settings.state_dir, settings.scope) as memory_file:
+        memory = memory_file.load(settings.topology_path)
+        # Written at once: a state_dir that can't be written to is a fault before serving.
+        memory_file.try_out(memory)
+        api = Api(settings.socket_path, settings.socket_mode, settings.socket_clients, publisher)
+        driver = Driver(
+            scope=settings.scope,
+            limits=Limits(settings.prove_timeout, settings.switching_timeout),
+            # Longer than a watch may be silent and a re-read may then take.
+            patience=settings.watch_idle_timeout + 2 * settings.etcd_timeout,
+            wake=wake,
+            watcher=EtcdWatcher(
+                settings.etcd_endpoints,
+                etcd_access(settings),
+                prefix(settings),
+                idle_timeout=settings.watch_idle_timeout,
+                on_change=wake.ring,
+            ),
+            poller=patroni_poller(settings, wake.ring),
+            prober=Prober(
+                login,
+                resolver,
+                interval=settings.probe_interval,
+                timeout=settings.probe_timeout,
+                on_report=wake.ring,
+            ),
+            replication=ReplicationWatcher(login, resolver),
+            memory_file=memory_file,
+            memory=memory,
+            publisher=publisher,
+            notifier=Notifier(os.environ),
+        )
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            driver.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+        _log.info("started", version=__version__, scope=settings.scope, epoch=memory.epoch)
+        api.begin()
+        try:
+            driver.run()
+        finally:
+            api.end()
+            _log.info("stopped")

@@ -1,0 +1,132 @@
+"""Every setting of the sidecar, declared once: name, default, parser, words for people."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from . import parse
+
+
+def setting(default: Any, parser: parse.Parser, about: str, *, example: str | None = None) -> Any:
+    """Declare one setting. ``default`` MISSING makes it required; ``example`` is TOML."""
+    about_it = {"parse": parser, "about": about, "example": example}
+    if default is MISSING:
+        return field(metadata=about_it)
+    return field(default=default, metadata=about_it)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The sidecar's settings. Secrets are never among them, only the files that hold them."""
+
+    scope: str = setting(
+        MISSING,
+        parse.text,
+        "Name of the Patroni cluster, Patroni's `scope`.",
+        example='"odoo-cluster"',
+    )
+    namespace: str = setting("/service/", parse.namespace, "Patroni's `namespace` in etcd.")
+    etcd_endpoints: tuple[str, ...] = setting(
+        MISSING,
+        parse.urls,
+        "Client URLs of the etcd members; one that fails gives way to the next.",
+        example='["http://10.0.0.1:2379", "http://10.0.0.2:2379"]',
+    )
+    etcd_username: str | None = setting(
+        None, parse.text, "User name in etcd, when etcd asks for one."
+    )
+    etcd_password_file: Path | None = setting(
+        None, parse.path, "File that holds that user's password."
+    )
+    etcd_ca: Path | None = setting(
+        None, parse.path, "CA certificates that etcd's certificate is checked against."
+    )
+    etcd_cert: Path | None = setting(None, parse.path, "Client certificate for etcd.")
+    etcd_key: Path | None = setting(None, parse.path, "Key of that client certificate.")
+    etcd_timeout: float = setting(
+        1.0, parse.seconds, "Longest wait for etcd to connect or to answer."
+    )
+    watch_idle_timeout: float = setting(
+        2.0,
+        parse.seconds,
+        "A watch that is silent for so long is not trusted: all keys are read again.",
+    )
+    patroni_urls: tuple[str, ...] = setting(
+        (),
+        parse.urls,
+        "Patroni REST APIs, asked while etcd is away.",
+        example='["http://10.0.0.1:8008", "http://10.0.0.2:8008"]',
+    )
+    patroni_ca: Path | None = setting(
+        None, parse.path, "CA certificates that Patroni's certificates are checked against."
+    )
+    patroni_timeout: float = setting(
+        1.0, parse.seconds, "Longest wait for one Patroni to connect or to answer."
+    )
+    probe_user: str = setting(
+        "ha_sidecar",
+        parse.text,
+        "PostgreSQL role of the probe; it needs to log in, and `pg_monitor` for replicas' lag.",
+    )
+    probe_password_file: Path | None = setting(
+        None, parse.path, "File that holds that role's password; read anew at each connection."
+    )
+    probe_database: str = setting("postgres", parse.text, "Database that the probe connects to.")
+    probe_sslmode: str = setting(
+        "prefer",
+        parse.choice("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+        "libpq's `sslmode` of the probe.",
+    )
+    probe_sslrootcert: Path | None = setting(
+        None, parse.path, "libpq's `sslrootcert` of the probe."
+    )
+    probe_interval: float = setting(
+        0.1,
+        parse.seconds,
+        "Time between two probes; a quarter of it while an elected member isn't proven yet.",
+    )
+    probe_timeout: float = setting(
+        0.5, parse.seconds, "Longest wait for one probe, connecting included."
+    )
+    prove_timeout: float = setting(
+        1.0,
+        parse.seconds,
+        "Age at which a proof is worth nothing: without a newer one the primary is `lost`.",
+    )
+    switching_timeout: float = setting(
+        30.0,
+        parse.seconds,
+        "Longest `switching`: then `stable` if the primary still proves itself, else `lost`.",
+    )
+    topology_path: Path = setting(
+        Path("/run/odoo-ha/topology.json"), parse.path, "Where the topology document is written."
+    )
+    socket_path: Path = setting(
+        Path("/run/odoo-ha/sidecar.sock"), parse.path, "Unix socket of the API."
+    )
+    socket_mode: int = setting(
+        0o660, parse.mode, "File mode of that socket: who may ask.", example='"0660"'
+    )
+    socket_clients: int = setting(
+        128, parse.integer(1, 4096), "Most clients of the socket at one time."
+    )
+    state_dir: Path = setting(
+        Path("/var/lib/ha-sidecar"),
+        parse.path,
+        "Where the epoch, the system identifier and the highest timeline are remembered.",
+    )
+    log_level: str = setting(
+        "info", parse.choice("debug", "info", "warning", "error"), "Least level that is logged."
+    )
+    log_format: str = setting(
+        "auto", parse.choice("auto", "human", "json"),
+        "`auto`: for people on a terminal, JSON lines otherwise.")  # fmt: skip
+
+
+DECLARED: dict[str, Field[Any]] = {each.name: each for each in fields(Settings)}
+
+
+def is_required(name: str) -> bool:
+    return DECLARED[name].default is MISSING

@@ -1,0 +1,118 @@
+"""A one-member etcd on a loopback address, its data kept over a restart, and its faults."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from types import TracebackType
+from typing import Any
+
+import urllib3
+
+from .addresses import free_port, next_address, wait_until
+from .processes import ServerProcess, discard, scratch_directory
+
+
+class Etcd:
+    """Entering starts it, leaving stops it and removes its files."""
+
+    def __init__(self, *, address: str | None = None) -> None:
+        self.address = address or next_address()
+        self.port = free_port(self.address)
+        peer = f"http://{self.address}:{free_port(self.address)}"
+        self.url = f"http://{self.address}:{self.port}"
+        self.base = scratch_directory("odoo-ha-etcd-")
+        program = shutil.which("etcd")
+        if program is None:
+            raise FileNotFoundError("etcd: install it (apt-get install etcd-server)")
+        self.process = ServerProcess(
+            f"etcd {self.address}:{self.port}",
+            [
+                program, "--name", "etcd1", "--data-dir", str(self.base / "data"),
+                "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
+                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+                "--initial-cluster", f"etcd1={peer}", "--log-level", "warn",
+                "--unsafe-no-fsync",
+            ],
+            log=self.base / "etcd.log",
+        )  # fmt: skip
+        self._http = urllib3.PoolManager(retries=False, timeout=5.0)
+
+    def __enter__(self) -> Etcd:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.clear()
+        self.process.stop()
+        discard(self.base)
+
+    # -- using it
+
+    def call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Call the JSON gateway, e.g. ``/v3/kv/put``; raise RuntimeError unless it says 200."""
+        response = self._http.request("POST", self.url + path, json=body)
+        if response.status != 200:
+            raise RuntimeError(f"etcd {path}: {response.status} {response.data.decode()}")
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def put(self, key: str, value: str) -> int:
+        """Write one key; return the revision."""
+        answer = self.call("/v3/kv/put", {"key": _encode(key), "value": _encode(value)})
+        return int(answer["header"]["revision"])
+
+    def delete(self, key: str) -> int:
+        answer = self.call("/v3/kv/deleterange", {"key": _encode(key)})
+        return int(answer["header"]["revision"])
+
+    def compact(self, revision: int) -> None:
+        """Forget all history before ``revision``."""
+        self.call("/v3/kv/compaction", {"revision": str(revision), "physical": True})
+
+    def is_ready(self) -> bool:
+        try:
+            self.call("/v3/kv/range", {"key": _encode("ready")})
+        except (urllib3.exceptions.HTTPError, OSError, RuntimeError):
+            return False
+        return True
+
+    # -- verbs
+
+    def start(self) -> None:
+        """Start it (again) and wait until it answers."""
+        self.process.start()
+
+        def ready() -> bool:
+            if not self.process.is_running():
+                raise RuntimeError(f"{self.process.name} ended:\n{self.process.log_text()}")
+            return self.is_ready()
+
+        wait_until(ready, timeout=30, what=f"{self.process.name} answers")
+
+    def stop(self) -> None:
+        self._http.clear()
+        self.process.stop()
+
+    def kill(self) -> None:
+        self._http.clear()
+        self.process.kill()
+
+    def freeze(self) -> None:
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        self.process.thaw()
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
