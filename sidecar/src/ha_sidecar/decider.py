@@ -12,90 +12,27 @@ Invariants, checked on every decision by ``check_invariants``:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
-from .cluster import ClusterView, Primary, ProbeReport, Source, Target
-from .errors import InvariantBroken
+from .cluster import ClusterView, Primary, ProbeReport, Target
+from .invariants import check_invariants
+from .state import (
+    Action,
+    Limits,
+    Memory,
+    Moment,
+    Observation,
+    Publish,
+    Remember,
+    State,
+    Tell,
+)
 from .transitions import Keep, Phase, Row, Situation, row_for
 
 #: Seconds between two publications when nothing changes (the document's heartbeat).
 HEARTBEAT = 1.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds: the age at which a proof is worth nothing, and a switchover's longest hold."""
-
-    prove_timeout: float
-    switching_timeout: float
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Now: ``monotonic`` seconds for decisions, ``wall`` for people and schedules."""
-
-    monotonic: float
-    wall: datetime
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What outlives the process. ``primary`` is the last one proven."""
-
-    epoch: int = 0
-    system_identifier: str | None = None
-    highest_timeline: int = 0
-    primary: Primary | None = None
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What is seen now: the election, where that news is from, the latest probe."""
-
-    view: ClusterView | None
-    source: Source
-    probe: ProbeReport | None
-
-
-@dataclass(frozen=True)
-class State:
-    memory: Memory
-    phase: Phase = Phase.LOST
-    primary: Primary | None = None
-    since: datetime | None = None
-    source: Source | None = None
-    #: When the question was asked that the published primary last answered as a primary.
-    proven_at: float | None = None
-    #: What keeps the cluster from being settled, and since when (for switching_timeout).
-    unsettled: str | None = None
-    unsettled_since: float = 0.0
-    published_at: float | None = None
-
-
-@dataclass(frozen=True)
-class Remember:
-    """Write the memory down, before anything is published."""
-
-    memory: Memory
-
-
-@dataclass(frozen=True)
-class Publish:
-    """Publish the state as it is now. ``changed`` is False for a mere heartbeat."""
-
-    changed: bool
-
-
-@dataclass(frozen=True)
-class Tell:
-    """Tell people of a transition: the row taken, and what the probe said."""
-
-    row: Row
-    detail: str
-
-
-Action = Remember | Publish | Tell
+#: Least seconds between two tellings of why it is lost or switching, when only the reason changes.
+TELL_INTERVAL = 1.0
 
 
 def target_of(state: State, view: ClusterView | None) -> Target | None:
@@ -120,7 +57,7 @@ def proof(
     if answer is None:
         return None, False, f"{target}: {probe.error}"
     if now - probe.asked_at >= limits.prove_timeout:
-        return None, False, f"{target} last answered {now - probe.asked_at:.1f} s ago"
+        return None, False, f"{target} gave no answer for {limits.prove_timeout:g} s"
     if answer.in_recovery or answer.timeline is None:
         return None, True, f"{target} is in recovery"
     known = memory.system_identifier
@@ -155,6 +92,8 @@ def decide(
     Raises InvariantBroken rather than let a wrong decision out.
     """
     before, view = state, seen.view
+    if state.started_at is None:
+        state = replace(state, started_at=now.monotonic, told_at=now.monotonic, since=now.wall)
     if view is not None:
         if state.memory.system_identifier is None and view.system_identifier is not None:
             memory = replace(state.memory, system_identifier=view.system_identifier)
@@ -168,16 +107,17 @@ def decide(
     row = row_for(state.phase, situation)
     state = _apply(state, row, proven, seen.probe)
     changed = (state.phase, state.primary) != (before.phase, before.primary)
-    if changed or before.since is None:
+    if changed:
         state = replace(state, since=now.wall)
     state = replace(state, source=seen.source)
     actions: list[Action] = []
     if state.memory != before.memory:
         actions.append(Remember(state.memory))
-    if changed or _beat_due(before, state, now):
+    if changed or _beat_due(before, state, now, limits):
         state = replace(state, published_at=now.monotonic)
         actions.append(Publish(changed))
-    if changed:
+    if changed or _news_for_people(state, (situation, detail), now):
+        state = replace(state, told=(situation, detail), told_at=now.monotonic)
         actions.append(Tell(row, detail))
     check_invariants(before, state, now, limits)
     return state, tuple(actions)
@@ -238,43 +178,18 @@ def _apply(state: State, row: Row, proven: Primary | None, probe: ProbeReport | 
     return replace(state, memory=memory, phase=row.to, primary=primary, proven_at=proven_at)
 
 
-def _beat_due(before: State, state: State, now: Moment) -> bool:
+def _beat_due(before: State, state: State, now: Moment, limits: Limits) -> bool:
+    if before.published_at is None:
+        # A restarted sidecar leaves its predecessor's document alone for the moment that the
+        # first proof takes: a restart is no outage.
+        started_at = now.monotonic if state.started_at is None else state.started_at
+        return now.monotonic - started_at >= limits.prove_timeout
+    return before.source != state.source or now.monotonic - before.published_at >= HEARTBEAT
+
+
+def _news_for_people(state: State, news: tuple[Situation, str], now: Moment) -> bool:
     return (
-        before.published_at is None
-        or before.source != state.source
-        or now.monotonic - before.published_at >= HEARTBEAT
+        state.phase is not Phase.STABLE
+        and news != state.told
+        and now.monotonic - state.told_at >= TELL_INTERVAL
     )
-
-
-def check_invariants(before: State, after: State, now: Moment, limits: Limits) -> None:
-    """Raise InvariantBroken, naming the rule, when ``after`` must not follow ``before``."""
-    old, new = before.memory, after.memory
-    moved = new.primary != old.primary
-    rules = {
-        "the epoch rises exactly when the proven primary changes": (
-            new.epoch == old.epoch + 1 if moved else new.epoch == old.epoch
-        ),
-        "the highest timeline never falls": new.highest_timeline >= old.highest_timeline,
-        "no primary below the highest timeline": (
-            after.primary is None or after.primary.timeline >= new.highest_timeline
-        ),
-        "the system identifier never changes": (
-            old.system_identifier in (None, new.system_identifier)
-        ),
-        "a primary is of the known cluster": (
-            after.primary is None or after.primary.system_identifier == new.system_identifier
-        ),
-        "a primary is the one last proven": after.primary in (None, new.primary),
-        "a primary is published only while its proof is young": (
-            after.primary is None
-            or (
-                after.proven_at is not None
-                and now.monotonic - after.proven_at < limits.prove_timeout
-            )
-        ),
-        "stable has a primary": after.phase is not Phase.STABLE or after.primary is not None,
-        "lost has none": after.phase is not Phase.LOST or after.primary is None,
-    }
-    for rule, holds in rules.items():
-        if not holds:
-            raise InvariantBroken(f"{rule}: {before} → {after}")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .cluster import ClusterView, Member, ReplicaLag, Source
-from .decider import State
+from .state import State
 
 VERSION = 1
 

@@ -10,26 +10,17 @@ from datetime import UTC, datetime
 import structlog
 
 from .cluster import Source
-from .decider import (
-    Limits,
-    Memory,
-    Moment,
-    Observation,
-    Publish,
-    Remember,
-    State,
-    Tell,
-    decide,
-    target_of,
-)
+from .decider import decide, target_of
 from .document import encode, topology
 from .election import EtcdWatcher, Sight
+from .errors import ThreadDied
 from .memory_file import MemoryFile
 from .notify import Notifier
 from .patroni_rest import PatroniPoller
 from .prober import Prober
 from .publisher import Publisher
 from .replication import ReplicationWatcher
+from .state import Limits, Memory, Moment, Observation, Publish, Remember, State, Tell
 from .transitions import Phase
 
 _log = structlog.get_logger("ha_sidecar")
@@ -90,6 +81,12 @@ class Driver:
         self._warned_of_identifier: str | None = None
         self._ready = False
         self._ending = False
+        self._failure: BaseException | None = None
+
+    def fail(self, failure: BaseException) -> None:
+        """End the loop because a thread died; ``run`` raises it. For any thread."""
+        self._failure = failure
+        self.stop()
 
     def stop(self) -> None:
         """Ask the loop to end; may be called from a signal handler."""
@@ -113,6 +110,8 @@ class Driver:
                 thread.end()
             self._prober.join(2.0)
             self._publisher.close()
+        if self._failure is not None:
+            raise ThreadDied(f"{type(self._failure).__name__}: {self._failure}")
 
     def _round(self) -> None:
         now = Moment(time.monotonic(), datetime.now(UTC))
@@ -205,11 +204,11 @@ class Driver:
     def _tell_source(self, source: Source, before: Source | None) -> None:
         if source is Source.ETCD:
             _log.info("the election is followed in etcd")
-        else:
+        elif before is not None:
             _log.warning(
                 "the election can't be followed in etcd",
                 setting="etcd_endpoints", error=self._watcher.sight.error,
-                source=str(source), before=str(before) if before else None,
+                source=str(source), before=str(before),
             )  # fmt: skip
 
     def _check_identifier(self, sight: Sight) -> None:

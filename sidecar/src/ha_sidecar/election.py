@@ -12,7 +12,7 @@ import structlog
 
 from .cluster import ClusterView
 from .errors import ConfigError, SourceError, WatchIdle
-from .etcd import Access, Endpoint
+from .etcd import Access, Endpoint, Reading
 from .patroni_keys import view_from_keys
 
 _log = structlog.get_logger("ha_sidecar.election")
@@ -67,33 +67,44 @@ class EtcdWatcher(threading.Thread):
             endpoint = self._endpoints[self._current]
             started = time.monotonic()
             try:
-                self._follow(endpoint)
-            except WatchIdle:
-                continue
+                reading = endpoint.read(self._prefix)
             except (SourceError, ConfigError) as error:
                 self._fail(endpoint, error)
+            else:
+                self._answered(endpoint, reading)
+                self._follow(endpoint, reading)
             self._pause(started)
         for endpoint in self._endpoints:
             endpoint.close()
 
-    def _follow(self, endpoint: Endpoint) -> None:
-        """Read all, then watch, until something fails."""
-        reading = endpoint.read(self._prefix)
-        values = reading.values
-        self._saw(values)
-        if self._failed_in_a_row:
+    def _answered(self, endpoint: Endpoint, reading: Reading) -> None:
+        if self._failed_in_a_row >= len(self._endpoints):
             _log.info("etcd answers", endpoint=endpoint.url, revision=reading.revision)
-            self._failed_in_a_row = 0
-        watch = endpoint.watch(self._prefix, reading.revision + 1, self._idle_timeout)
-        for changes in watch:
-            for change in changes:
-                if change.value is None:
-                    values.pop(change.key, None)
-                else:
-                    values[change.key] = change.value
-            self._saw(values)
-            if self._ending.is_set():
-                return
+        self._failed_in_a_row = 0
+        self._saw(reading.values)
+
+    def _follow(self, endpoint: Endpoint, reading: Reading) -> None:
+        """Watch from ``reading`` on until that ends, for whatever reason: then read again."""
+        values = reading.values
+        accepted = False
+        try:
+            for changes in endpoint.watch(self._prefix, reading.revision + 1, self._idle_timeout):
+                accepted = True
+                for change in changes:
+                    if change.value is None:
+                        values.pop(change.key, None)
+                    else:
+                        values[change.key] = change.value
+                self._saw(values)
+                if self._ending.is_set():
+                    return
+        except WatchIdle:
+            return
+        except (SourceError, ConfigError) as error:
+            # The next reading tells whether the member is down or only the watch was lost.
+            log = _log.debug if accepted else _log.warning
+            log("the watch on etcd ended", endpoint=endpoint.url, error=str(error))
+            self._current = (self._current + 1) % len(self._endpoints)
 
     def _saw(self, values: dict[str, str]) -> None:
         before = self._sight

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from .cluster import Primary
-from .decider import Memory
 from .errors import StateError
+from .state import Memory
 
 VERSION = 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -12,7 +13,6 @@ import structlog
 from . import __version__
 from .api import Api
 from .config import read_secret
-from .decider import Limits
 from .driver import Driver, Wake
 from .election import EtcdWatcher
 from .etcd import Access
@@ -25,6 +25,7 @@ from .replication import ReplicationWatcher
 from .resolve import Resolver
 from .session import Credentials
 from .settings import Settings
+from .state import Limits
 
 _log = structlog.get_logger("ha_sidecar")
 
@@ -113,6 +114,14 @@ def run(settings: Settings) -> None:
         def on_signal(number: int, frame: FrameType | None) -> None:
             driver.stop()
 
+        def on_death(death: threading.ExceptHookArgs) -> None:
+            _log.critical(
+                "a thread died; the process ends", thread=death.thread and death.thread.name,
+                exc_info=death.exc_value,
+            )  # fmt: skip
+            driver.fail(death.exc_value or RuntimeError("unknown"))
+
+        threading.excepthook = on_death
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         _log.info("started", version=__version__, scope=settings.scope, epoch=memory.epoch)
