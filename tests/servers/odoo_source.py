@@ -30,13 +30,15 @@ class OdooSource:
         if script:
             return cls._of(Path(script), Path(os.environ["HA_TEST_ODOO_PATH"]))
         root = Path(os.environ.get("ODOO_SOURCE") or "ODOO_SOURCE is not set")
-        for candidate in (root / "odoo-bin", root / "usr/bin/odoo"):
-            if candidate.is_file():
-                packages = root / "usr/lib/python3/dist-packages"
-                return cls._of(candidate, packages if packages.is_dir() else root)
+        if (root / "odoo-bin").is_file():
+            return cls._of(root / "odoo-bin", root)
+        if (root / "usr/bin/odoo").is_file():
+            return cls._of(root / "usr/bin/odoo", root / "usr/lib/python3/dist-packages")
         raise LookupError(f"no Odoo: {root}. Run the tests through ./setup/test, which brings one")
 
     @classmethod
     def _of(cls, script: Path, python_path: Path) -> OdooSource:
-        addons = (python_path / "addons", python_path / "odoo" / "addons")
-        return cls(script, python_path, tuple(path for path in addons if path.is_dir()))
+        addons = [python_path / "odoo" / "addons"]
+        if script.name == "odoo-bin":  # in a package all addons are below odoo/
+            addons.insert(0, script.parent / "addons")
+        return cls(script, python_path, tuple(addons))

@@ -1,0 +1,1 @@
+"""Odoo's own tests, with and without the suite."""

@@ -1,0 +1,122 @@
+"""Runs Odoo's own tests with and without the suite and prints every test that differs.
+
+Usage: ``python -m tests.odoo_own.compare [--s3] [pytest options]``. The same database, once with stock
+Odoo and once with the suite installed and active: sessions in a real Redis behind Sentinels,
+markers, leases and health on; ``--s3`` moves attachments into a real S3 store too, which Odoo's
+tests of its own filestore notice. Exits 0 when nothing differs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from tests.integration.addons import CONFIGURATION
+from tests.servers.odoo import OdooServer, Variant
+from tests.servers.odoo_source import OdooSource
+from tests.servers.postgres import Postgres
+from tests.servers.redis import RedisCluster
+from tests.servers.s3 import SeaweedFS
+from tests.servers.suite import ha_settings, secret_environment, suite_modules
+
+from .outcomes import Difference, Outcomes, differences, parse, summary
+
+MODULES = ("base", "web", "bus", "mail", "test_http")
+TESTS = (
+    "test_http/tests/test_session.py",
+    "test_http/tests/test_device.py",
+    "test_http/tests/test_registry.py",
+    "base/tests/test_ir_attachment.py",
+    "base/tests/test_ir_cron.py",
+    "base/tests/test_db_cursor.py",
+    "base/tests/test_http_case.py",
+    "bus/tests",
+)
+TIMEOUT_S = 1800
+
+
+def test_paths(source: OdooSource) -> list[str]:
+    """Return where Odoo keeps each of the tests; LookupError names the one it lacks."""
+    found = []
+    for test in TESTS:
+        places = [addons / test for addons in source.addons if (addons / test).exists()]
+        if not places:
+            raise LookupError(f"this Odoo has no {test}")
+        found.append(str(places[0]))
+    return found
+
+
+def outcomes(odoo: OdooServer, options: Sequence[str]) -> Outcomes:
+    """Run the tests against the database of ``odoo``; pytest's own output is passed on."""
+    report = odoo.base / "junit.xml"
+    command = [sys.executable, "-m", "pytest", "-c", str(CONFIGURATION), f"--rootdir={odoo.base}"]
+    command += [f"--odoo-config={odoo.configuration}", "--odoo-http", "-q", "--tb=short"]
+    command += ["-p", "no:cacheprovider", f"--junitxml={report}", *options]
+    environment = {**os.environ, **odoo.environment, "ODOO_RC": str(odoo.configuration)}
+    subprocess.run(
+        [*command, *test_paths(odoo.source)],
+        env=environment,
+        cwd=odoo.base,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return parse(report.read_text())
+
+
+def compare(options: Sequence[str], *, with_s3: bool) -> tuple[Outcomes, Outcomes]:
+    """Return the outcomes without and with the suite."""
+    with ExitStack() as running:
+        postgres = running.enter_context(Postgres())
+        redis = running.enter_context(RedisCluster())
+        s3 = running.enter_context(SeaweedFS()) if with_s3 else None
+
+        def odoo(variant: Variant, **configured: object) -> OdooServer:
+            options = {"http_interface": "127.0.0.1", "db_maxconn": 64}
+            return OdooServer(postgres, variant, variant=variant, options=options, **configured)  # type: ignore[arg-type]
+
+        stock = odoo("stock")
+        stock.install(*MODULES)
+        suite = odoo(
+            "suite",
+            ha=ha_settings(redis, s3),
+            environment=secret_environment(redis.base, redis, s3),
+        )
+        suite.copy_database(stock)
+        suite.install(*suite_modules())
+        print_line("== Odoo's own tests without the suite")
+        without = outcomes(stock, options)
+        print_line("== Odoo's own tests with the suite")
+        return without, outcomes(suite, options)
+
+
+def print_line(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def report(without: Outcomes, with_suite: Outcomes) -> list[Difference]:
+    """Print both counts and what differs; return the latter."""
+    found = differences(without, with_suite)
+    print_line("")
+    print_line(f"without the suite: {summary(without)}")
+    print_line(f"with the suite:    {summary(with_suite)}")
+    for difference in found:
+        print_line(f"  {difference}")
+    print_line(f"{len(found)} of {len({*without, *with_suite})} tests differ")
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = [argument for argument in arguments if argument != "--s3"]
+    without, with_suite = compare(options, with_s3="--s3" in arguments)
+    if not any(outcome == "passed" for outcome in without.values()):
+        print_line("no test passed without the suite: nothing was compared")
+        return 1
+    return 1 if report(without, with_suite) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
