@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from odoo.addons.ha_base.settings import parse, setting
 
+SHORTEST_GRACE = 3600.0  # seconds
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -27,6 +29,17 @@ def _prefix(text: str) -> str:
     if fields - {"db", "uuid"} or ".." in text or not text:
         raise ValueError("a path such as odoo/{db}; only {db} and {uuid} are replaced")
     return text
+
+
+def _grace(text: str) -> float:
+    """Longer than any transaction may take: an uncommitted row's object must outlast it."""
+    try:
+        duration = parse.seconds(text)
+    except ValueError:
+        duration = 0.0
+    if duration < SHORTEST_GRACE:
+        raise ValueError("a duration of one hour or more, such as 168h")
+    return duration
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,7 @@ class Settings:
         3.0, parse.seconds, "How long one connection attempt may take."
     )
     s3_timeout: float = setting(
-        20.0, parse.seconds, "How long S3 may stay silent during one request."
+        10.0, parse.seconds, "How long S3 may stay silent during one request."
     )
     s3_attempts: int = setting(
         3, parse.integer(minimum=1), "How often one operation is tried, the first time included."
@@ -83,7 +96,7 @@ class Settings:
     )
     s3_garbage_grace: float = setting(
         604800.0,
-        parse.seconds,
+        _grace,
         "How long an object that nothing refers to is kept before it is deleted; longer than "
         "your oldest backup that you would restore.",
     )

@@ -1,0 +1,13 @@
+{
+    "name": "HA Attachments on S3",
+    "summary": "Attachments shared by all Odoo nodes, in an S3-compatible bucket",
+    "version": "19.0.1.0.0",
+    "category": "Technical",
+    "author": "Odoo HA",
+    "website": "https://github.com/odoo-ha/odoo-ha",
+    "license": "LGPL-3",
+    "depends": ["ha_base"],
+    "external_dependencies": {"python": ["boto3"]},
+    "data": ["security/ir.model.access.csv"],
+    "installable": True,
+}

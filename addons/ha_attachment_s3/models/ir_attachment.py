@@ -1,0 +1,265 @@
+import base64
+import logging
+import os
+import time
+from dataclasses import dataclass
+
+from odoo import _, api, models
+from odoo.addons.ha_base.settings import current
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.http import Stream
+
+from ..errors import StorageUnavailable, write_failed
+from ..location import is_remote, locate, parse, prefix_of
+from ..placement import stays_in_database
+from ..settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+_PLACE = "ha_attachment_place"
+_UNLINKED = "ha_attachment_s3.unlinked"
+_FRESH = 600  # seconds; far below the shortest grace period
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A context value that no client can send: it decides where contents are stored."""
+
+    storage: str
+
+
+class IrAttachment(models.Model):
+    """Attachments in S3, next to what is still in the filestore and stays in the database.
+
+    The object is stored before its row is written: where code swallows the error of a failed
+    write, there is no row without content either.
+    """
+
+    _inherit = "ir.attachment"
+
+    # -- where contents are stored
+
+    @api.model
+    def _storage(self):
+        """``s3`` where a bucket is configured and ``ir_attachment.location`` says nothing else."""
+        place = self.env.context.get(_PLACE)
+        if isinstance(place, _Place):
+            return place.storage
+        location = self.env["ir.config_parameter"].sudo().get_param("ir_attachment.location")
+        settings = current(Settings)
+        if location == "s3" and not settings.s3_bucket:
+            raise UserError(
+                _(
+                    "The system parameter ir_attachment.location is s3, but this Odoo server has "
+                    "no bucket: set s3_bucket in the section [ha] of odoo.conf."
+                )
+            )
+        return location or ("s3" if settings.s3_bucket else "file")
+
+    def _stored_in(self, storage):
+        return self.with_context(**{_PLACE: _Place(storage)})
+
+    @api.model
+    def _stays_in_database(self, values, size):
+        """Whether an attachment with these values stays out of the bucket; see placement.py."""
+
+        def value(name):
+            return values.get(name, self.env.context.get(f"default_{name}"))
+
+        return stays_in_database(
+            url=value("url"),
+            res_field=value("res_field"),
+            mimetype=value("mimetype"),
+            size=size,
+            small_image=current(Settings).s3_small_image,
+        )
+
+    @api.model
+    def _s3_prefix(self):
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        return prefix_of(current(Settings).s3_prefix, self.env.cr.dbname, uuid)
+
+    @api.model
+    def _get_storage_domain(self):
+        storage = self._storage()
+        if storage == "s3":
+            return Domain("db_datas", "!=", False) | (
+                Domain("store_fname", "!=", False) & Domain("store_fname", "not =like", "s3://%")
+            )
+        domain = Domain(super()._get_storage_domain())
+        return domain | Domain("store_fname", "=like", "s3://%") if storage == "file" else domain
+
+    def _migrate(self):
+        """Leave alone what can't be read: stock would store nothing in its place."""
+        absent = self.filtered(
+            lambda attachment: (
+                attachment.store_fname
+                and not is_remote(attachment.store_fname)
+                and not os.path.isfile(self._full_path(attachment.store_fname))
+            )
+        )
+        for attachment in absent:
+            _logger.error(
+                "%s is not moved: %s is not in this node's filestore",
+                attachment,
+                attachment.store_fname,
+            )
+        return super(IrAttachment, self - absent)._migrate()
+
+    # -- writing
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        if self._storage() != "s3":
+            return super().create(vals_list)
+        stays = [self._stays_in_database(vals, _size(vals)) for vals in vals_list]
+        if not any(stays):
+            return super().create(vals_list)
+        created = {}
+        for storage, here in (("db", True), ("s3", False)):
+            rows = [index for index, stay in enumerate(stays) if stay is here]
+            if rows:
+                records = super(IrAttachment, self._stored_in(storage)).create(
+                    [vals_list[index] for index in rows]
+                )
+                created.update(zip(rows, records._ids, strict=True))
+        return self.browse([created[index] for index in range(len(vals_list))])
+
+    def _set_attachment_data(self, asbytes):
+        if self._storage() != "s3":
+            return super()._set_attachment_data(asbytes)
+        stays = self.filtered(
+            lambda attachment: self._stays_in_database(
+                {name: attachment[name] for name in ("url", "res_field", "mimetype")},
+                len(asbytes(attachment)),
+            )
+        )
+        left = [attachment.store_fname for attachment in stays if attachment.store_fname]
+        super(IrAttachment, stays._stored_in("db"))._set_attachment_data(asbytes)
+        for name in left:
+            self._file_delete(name)
+        return super(IrAttachment, self - stays)._set_attachment_data(asbytes)
+
+    def _get_datas_related_values(self, data, mimetype):
+        values = super()._get_datas_related_values(data, mimetype)
+        if is_remote(values["store_fname"]):
+            self._s3_put(data)
+        return values
+
+    @api.model
+    def _get_path(self, bin_data, sha):
+        if self._storage() != "s3":
+            return super()._get_path(bin_data, sha)
+        location = locate(bin_data, current(Settings).s3_bucket, self._s3_prefix())
+        return location.store_fname, location.store_fname
+
+    @api.model
+    def _file_write(self, bin_value, checksum):
+        if self._storage() != "s3":
+            return super()._file_write(bin_value, checksum)
+        return self._s3_put(bin_value)
+
+    @api.model
+    def _s3_put(self, content):
+        """Store it, unless this cursor just did, and return its ``store_fname``.
+
+        :raises UserError: when it is not certain that it is stored
+        """
+        # boto3 is only there where S3 is configured.
+        from ..bucket import bucket  # noqa: PLC0415
+
+        location = locate(content, current(Settings).s3_bucket, self._s3_prefix())
+        name = location.store_fname
+        stored = self.env.cr.cache.setdefault("ha_attachment_s3.stored", {})
+        if stored.get(name, 0) > time.monotonic() - _FRESH:
+            return name
+        try:
+            if not (self._s3_is_referred_to(name) and bucket().has(location, len(content))):
+                self.env["ha.attachment.garbage"]._mark([name])
+                bucket().put(location, content)
+        except StorageUnavailable as error:
+            raise write_failed(
+                _("The file storage can't be reached, nothing was saved. Please try again.")
+            ) from error
+        stored[name] = time.monotonic()
+        return name
+
+    @api.model
+    def _s3_is_referred_to(self, name):
+        """Whether an attachment has this object: then nobody deletes it within the grace."""
+        self.env.cr.execute("SELECT 1 FROM ir_attachment WHERE store_fname = %s LIMIT 1", [name])
+        return bool(self.env.cr.fetchone())
+
+    # -- reading
+
+    @api.model
+    def _file_read(self, fname, size=None):
+        """The verified content; for objects in S3 an error where there is none."""
+        if not is_remote(fname):
+            return super()._file_read(fname, size)
+        if not current(Settings).s3_bucket:
+            _logger.error("%s can't be read: set s3_bucket in [ha] on this node", fname)
+            raise StorageUnavailable
+        # boto3 is only there where S3 is configured.
+        from ..bucket import bucket  # noqa: PLC0415
+
+        return bucket().get(parse(fname))[:size]
+
+    @api.model
+    def _full_path(self, path):
+        if is_remote(path):
+            raise ValueError(f"{path} lies in S3, it has no path on this node")
+        return super()._full_path(path)
+
+    def _to_http_stream(self):
+        self.ensure_one()
+        if not is_remote(self.store_fname):
+            return super()._to_http_stream()
+        content = self.raw
+        return Stream(
+            type="data",
+            data=content,
+            size=len(content),
+            mimetype=self.mimetype,
+            download_name=self.name,
+            etag=self.checksum,
+            public=self.public,
+            last_modified=self.write_date,
+        )
+
+    # -- letting go
+
+    @api.model
+    def _file_delete(self, fname):
+        if is_remote(fname):
+            self._mark_for_gc(fname)
+        else:
+            super()._file_delete(fname)
+
+    def _mark_for_gc(self, fname):
+        """Objects go on the checklist together, just before this transaction's commit."""
+        if not is_remote(fname):
+            super()._mark_for_gc(fname)
+            return
+        precommit = self.env.cr.precommit
+        if _UNLINKED not in precommit.data:
+            names = precommit.data[_UNLINKED] = set()
+            garbage = self.env["ha.attachment.garbage"]
+            precommit.add(lambda: garbage._mark(names))
+        precommit.data[_UNLINKED].add(fname)
+
+    @api.autovacuum
+    def _gc_file_store(self):
+        """What is left in the filestore is collected as stock does; S3 has its own collector."""
+        if self._storage() == "s3" and os.path.isdir(self._full_path("checklist")):
+            return super(IrAttachment, self._stored_in("file"))._gc_file_store()
+        return super()._gc_file_store()
+
+
+def _size(vals):
+    """Bytes of the content in these values for create()."""
+    raw, datas = vals.get("raw"), vals.get("datas")
+    if raw:
+        return len(raw.encode() if isinstance(raw, str) else raw)
+    return len(base64.b64decode(datas)) if datas else 0

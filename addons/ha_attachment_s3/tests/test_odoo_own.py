@@ -1,0 +1,52 @@
+"""Odoo's own attachment tests, on S3: only where they look at the disk, they look at S3."""
+
+import os
+from dataclasses import replace
+from unittest.mock import patch
+
+from odoo import api
+from odoo.addons.base.tests import test_ir_attachment
+from odoo.tests import tagged
+
+from ..location import SCHEME, locate, parse
+from .common import InBucket
+
+
+@tagged("post_install", "-at_install")
+class TestIrAttachmentOnS3(InBucket, test_ir_attachment.TestIrAttachment):
+    def setUp(self):
+        super().setUp()
+        location = locate(self.blob1, self.settings.s3_bucket, self.settings.s3_prefix)
+        self.blob1_fname = location.store_fname
+        isfile = os.path.isfile
+
+        def is_object(path):
+            _filestore, scheme, name = str(path).partition(SCHEME)
+            return self._exists(parse(scheme + name)) if scheme else isfile(path)
+
+        patcher = patch.object(os.path, "isfile", is_object)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def _exists(self, location):
+        found = self.client.list_objects_v2(Bucket=location.bucket, Prefix=location.key)
+        return bool(found["KeyCount"])
+
+    def _collect_at_once(self, _records=None):
+        """On a cursor of its own, which sees no attachment of this test: all is garbage."""
+        self.env.cr.flush()
+        self.configure(replace(self.settings, s3_garbage_grace=0))
+        with self.registry.cursor() as cr:
+            api.Environment(cr, self.env.uid, {})["ha.attachment.garbage"]._collect()
+
+    def test_12_gc(self):
+        with patch.object(
+            self.registry["ir.attachment"], "_gc_file_store_unsafe", self._collect_at_once
+        ):
+            super().test_12_gc()
+
+    def test_13_rollback(self):
+        with patch.object(
+            self.registry["ir.attachment"], "_gc_file_store_unsafe", self._collect_at_once
+        ):
+            super().test_13_rollback()

@@ -1,0 +1,213 @@
+"""Attachments in a real bucket: what is acknowledged is there, what is read is intact."""
+
+import hashlib
+import io
+import os
+
+from PIL import Image
+
+from odoo.exceptions import UserError
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
+
+from ..errors import ObjectDamaged, StorageUnavailable
+from ..location import is_remote, parse
+from .common import CONTENT, InBucket
+
+BUCKET_LOG = "odoo.addons.ha_attachment_s3.bucket"
+MODEL_LOG = "odoo.addons.ha_attachment_s3.models.ir_attachment"
+
+
+def image(side: int) -> bytes:
+    """A PNG that does not compress."""
+    picture = Image.frombytes("RGB", (side, side), os.urandom(side * side * 3))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+@tagged("post_install", "-at_install")
+class TestStorage(InBucket, TransactionCase):
+    def test_round_trip(self):
+        attachment = self.attach()
+        location = parse(attachment.store_fname)
+        self.assertEqual(location.sha256, hashlib.sha256(CONTENT).hexdigest())
+        self.assertEqual(attachment.checksum, hashlib.sha1(CONTENT).hexdigest())
+        self.assertFalse(attachment.db_datas)
+        self.assertEqual(self.read_anew(attachment), CONTENT)
+        stored = self.client.get_object(Bucket=location.bucket, Key=location.key)
+        self.assertEqual(stored["Body"].read(), CONTENT)
+
+    def test_nothing_is_left_in_the_local_filestore(self):
+        content = os.urandom(1000)
+        self.attach(content)
+        checksum = hashlib.sha1(content).hexdigest()
+        path = os.path.join(self.attachments._filestore(), checksum[:2], checksum)
+        self.assertFalse(os.path.exists(path))
+
+    def test_equal_contents_are_one_object(self):
+        first, second = self.attach(), self.attach(name="other")
+        self.assertEqual(first.store_fname, second.store_fname)
+        self.assertEqual(len(self.keys()), 1)
+        copied = first.copy()
+        self.assertEqual(self.read_anew(copied), CONTENT)
+
+    def test_a_changed_content_is_another_object(self):
+        attachment = self.attach()
+        before = attachment.store_fname
+        attachment.raw = b"new content"
+        self.assertNotEqual(attachment.store_fname, before)
+        self.assertEqual(self.read_anew(attachment), b"new content")
+        self.assertEqual(len(self.keys()), 2, "the old one waits for its grace period")
+
+    def test_an_empty_content_needs_no_object(self):
+        attachment = self.attach(b"")
+        self.assertFalse(attachment.store_fname)
+        self.assertEqual(self.read_anew(attachment), False)
+        self.assertEqual(self.keys(), [])
+
+    def test_a_large_content(self):
+        content = os.urandom(12 << 20)
+        self.assertEqual(self.read_anew(self.attach(content)), content)
+
+    # -- what stays in the database
+
+    def test_what_odoo_serves_by_its_address_stays_in_the_database(self):
+        bundle = self.attach(url="/web/assets/1/web.assets.min.js", mimetype="text/javascript")
+        self.assertEqual(bundle.db_datas, CONTENT)
+        self.assertFalse(bundle.store_fname)
+        self.assertEqual(self.keys(), [])
+
+    def test_small_images_of_records_stay_in_the_database_and_large_ones_do_not(self):
+        partner = self.env["res.partner"].create({"name": "Anna"})
+        field = {"res_model": "res.partner", "res_id": partner.id, "res_field": "image_128"}
+        small, large = self.attachments.create(
+            [
+                {"name": "large", "raw": image(300), **field},
+                {"name": "small", "raw": image(32), **field},
+            ][::-1]
+        )
+        self.assertEqual((small.name, large.name), ("small", "large"), "the order is the caller's")
+        self.assertTrue(small.db_datas)
+        self.assertTrue(is_remote(large.store_fname))
+        self.assertEqual(self.read_anew(large), image(300) and large.raw)
+        small.raw = image(300)
+        self.assertTrue(is_remote(small.store_fname))
+        small.raw = image(32)
+        self.assertFalse(small.store_fname)
+
+    # -- damage and outage
+
+    def test_a_missing_object_is_an_error_and_not_an_empty_file(self):
+        attachment = self.attach()
+        self.delete_behind_odoo(attachment)
+        with self.assertLogs(BUCKET_LOG, "ERROR"), self.assertRaises(ObjectDamaged):
+            self.read_anew(attachment)
+        with mute_logger(BUCKET_LOG), self.assertRaises(ObjectDamaged):
+            attachment.datas  # noqa: B018
+
+    def test_a_damaged_object_is_an_error_and_not_content(self):
+        attachment = self.attach()
+        for damaged in (CONTENT[:-1], CONTENT[:-1] + b"X", b""):
+            self.put_behind_odoo(attachment, damaged)
+            with self.assertLogs(BUCKET_LOG, "ERROR"), self.assertRaises(ObjectDamaged):
+                self.read_anew(attachment)
+
+    def test_a_lost_object_is_stored_again_with_the_next_equal_content(self):
+        attachment = self.attach()
+        self.env.cr.cache.clear()  # as for another transaction
+        self.delete_behind_odoo(attachment)
+        self.attach()
+        self.assertEqual(self.read_anew(attachment), CONTENT)
+
+    @mute_logger(BUCKET_LOG)
+    def test_a_read_while_s3_is_away_is_an_error(self):
+        attachment = self.attach()
+        self.s3_goes_away()
+        with self.assertRaises(StorageUnavailable) as caught:
+            self.read_anew(attachment)
+        answer = caught.exception.get_response()
+        self.assertEqual(answer.status_code, 503)
+        self.assertTrue(answer.headers["Retry-After"])
+
+    @mute_logger(BUCKET_LOG)
+    def test_a_write_while_s3_is_away_is_an_error_and_leaves_no_row(self):
+        attachment = self.attach()
+        self.s3_goes_away()
+        with self.assertRaisesRegex(UserError, "nothing was saved"):
+            self.attach(b"another content", name="lost")
+        with self.assertRaisesRegex(UserError, "nothing was saved"):
+            attachment.raw = b"another content"
+            attachment.flush_recordset()
+        # Even where code swallows the error, as some of Odoo's controllers do.
+        self.assertFalse(self.attachments.search([("name", "=", "lost")]))
+
+    @mute_logger(BUCKET_LOG)
+    def test_a_refusal_is_an_error_that_shows_no_secret(self):
+        from dataclasses import replace  # noqa: PLC0415
+
+        attachment = self.attach()
+        self.configure(replace(self.settings, s3_secret_key="wrong-secret"))
+        with self.assertLogs(BUCKET_LOG, "ERROR") as logs, self.assertRaises(StorageUnavailable):
+            self.read_anew(attachment)
+        self.assertIn("s3_access_key", logs.output[0])
+        self.assertNotIn("wrong-secret", "".join(logs.output))
+        self.assertNotIn("wrong-secret", repr(self.settings))
+
+    # -- other storages
+
+    def _in_filestore(self, content):
+        self.env["ir.config_parameter"].set_param("ir_attachment.location", "file")
+        attachment = self.attach(content)
+        self.env["ir.config_parameter"].set_param("ir_attachment.location", False)
+        self.assertFalse(is_remote(attachment.store_fname))
+        return attachment
+
+    def test_files_of_the_filestore_stay_readable(self):
+        content = os.urandom(1000)
+        self.assertEqual(self.read_anew(self._in_filestore(content)), content)
+
+    def test_the_system_parameter_goes_before_the_bucket(self):
+        set_param = self.env["ir.config_parameter"].set_param
+        self.assertEqual(self.attachments._storage(), "s3")
+        for location in ("db", "file", "s3"):
+            set_param("ir_attachment.location", location)
+            self.assertEqual(self.attachments._storage(), location)
+
+    def test_no_client_can_choose_the_storage(self):
+        for value in ("db", {"storage": "db"}):
+            self.assertEqual(
+                self.attachments.with_context(ha_attachment_place=value)._storage(), "s3"
+            )
+
+    def test_force_storage_moves_to_the_bucket_and_back(self):
+        content = os.urandom(1000)
+        attachment = self._in_filestore(content)
+        self.assertIn(attachment, self.attachments.search(self.attachments._get_storage_domain()))
+        attachment._migrate()
+        self.assertTrue(is_remote(attachment.store_fname))
+        self.assertEqual(self.read_anew(attachment), content)
+        for location, field in (("db", "db_datas"), ("file", "store_fname")):
+            self.env["ir.config_parameter"].set_param("ir_attachment.location", location)
+            domain = self.attachments._get_storage_domain()
+            self.assertIn(attachment, self.attachments.search(domain))
+            attachment._migrate()
+            self.assertTrue(attachment[field])
+            self.assertEqual(self.read_anew(attachment), content)
+
+    def test_a_file_that_this_node_lacks_is_not_replaced_by_nothing(self):
+        attachment = self._in_filestore(os.urandom(1000))
+        before = attachment.store_fname
+        os.unlink(self.attachments._full_path(before))
+        with self.assertLogs(MODEL_LOG, "ERROR"):
+            attachment._migrate()
+        self.assertEqual(attachment.store_fname, before)
+
+    def test_objects_have_no_path(self):
+        with self.assertRaises(ValueError):
+            self.attachments._full_path(self.attach().store_fname)
+
+    def test_names_that_odoo_did_not_give_are_not_read(self):
+        for name in ("s3://odoo-attachments/../secret", "s3://b/k", "s3://"):
+            with self.assertRaises(ValueError):
+                self.attachments._file_read(name)
