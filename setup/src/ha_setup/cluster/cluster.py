@@ -6,8 +6,9 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,12 +25,19 @@ from ha_setup.cluster.layout import VARIANTS, Host, Layout, Node, Variant
 from ha_setup.cluster.plan import Plan
 from ha_setup.cluster.processes import Processes
 from ha_setup.cluster.secrets import Secrets, load_or_create
+from ha_setup.commands import tail
 from ha_setup.errors import ClusterError
 from ha_setup.files import write_file
 from ha_setup.parts import Parts
 from ha_setup.progress import Progress, SilentProgress
 
 STOP_PATIENCE_S = 15.0
+# Clients before servers. What comes last keeps its data through a kill by design.
+STOP_ORDER: tuple[tuple[tuple[str, ...], float], ...] = (
+    (("odoo", "sidecar"), STOP_PATIENCE_S),
+    (("haproxy", "pg"), STOP_PATIENCE_S),
+    (("s3", "sentinel", "redis", "etcd"), 4.0),
+)
 STORES = ("etcd", "redis", "sentinel", "s3")
 
 
@@ -120,9 +128,8 @@ class Cluster:
         """End every process of the cluster; data stays. ClusterError names what would not end."""
         progress = progress or SilentProgress()
         with progress.step("stop the cluster"):
-            kinds = ("haproxy", "odoo", "sidecar", "pg", "s3", "sentinel", "redis", "etcd")
-            for kind in kinds:
-                self._processes.end((n.name for n in self.layout.nodes if n.kind == kind), patience=STOP_PATIENCE_S)
+            for kinds, patience in STOP_ORDER:
+                self._processes.end((n.name for n in self.layout.nodes if n.kind in kinds), patience=patience)
             self._processes.kill(self._processes.of_all())
 
     def purge(self) -> None:
@@ -266,7 +273,7 @@ class Cluster:
         with progress.step("etcd, Redis, S3") as step:
             self._start_missing(STORES)
             for host in layout.etcd:
-                health.wait_until(lambda h=host: health.etcd_member(h), timeout=60, what="etcd", tell=step.update)  # type: ignore[misc]
+                self._wait_for(host, health.etcd_member, timeout=60, tell=step.update)
         with progress.step("PostgreSQL with Patroni") as step:
             self._start_missing(["pg"])
             self._wait_for_postgres(step.update)
@@ -276,7 +283,7 @@ class Cluster:
             )
             health.wait_until(lambda: object_store.bucket(layout, secrets), timeout=60, what="S3", tell=step.update)
 
-    def _wait_for_postgres(self, tell: Any) -> None:
+    def _wait_for_postgres(self, tell: Callable[[str], None]) -> None:
         health.wait_until(
             lambda: None if any(m.get("role") == "leader" for m in health.patroni_members(self.layout)) else "no leader",
             timeout=90,
@@ -337,18 +344,45 @@ class Cluster:
             self.start(host.name.replace("odoo", "sidecar"))
         primary = self.primary()
         for host in self.layout.odoo:
-            health.wait_until(
-                lambda h=host: health.topology(self.layout, h, primary), timeout=30, what="the sidecar"  # type: ignore[misc]
-            )
+            sidecar = Host(host.name.replace("odoo", "sidecar"), host.address)
+            self._wait_for(sidecar, partial(self._topology, host, primary), timeout=30)
+
+    def _topology(self, odoo: Host, primary: str, _sidecar: Host) -> str | None:
+        return health.topology(self.layout, odoo, primary)
+
+    def _wait_for(
+        self,
+        host: Host,
+        question: Callable[[Host], str | None],
+        *,
+        timeout: float,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        """Ask about one node until it is healthy; a process that ended is told at once, with its last words."""
+
+        def ask() -> str | None:
+            answer = question(host)
+            if answer is not None and self._processes.main(host.name) is None:
+                log = self.log_file(host.name)
+                raise ClusterError(f"{host.name} ended while it started; its log is {log}:\n{tail(log)}")
+            return answer
+
+        health.wait_until(ask, timeout=timeout, what=host.name, tell=tell)
 
     def _heal_odoo(self, progress: Progress) -> None:
         if self.variant == "suite":
             with progress.step("sidecars"):
                 self._start_sidecars(progress)
         with progress.step(f"Odoo ({self.variant}) and HAProxy") as step:
-            self._start_missing(["haproxy", "odoo"])
+            self._start_missing(["haproxy"])
+            # An Odoo that meets a replica while it starts gives up for good: no sooner than the route is right.
+            primary = self.primary()
+            health.wait_until(
+                lambda: health.balancer_database(self.layout, primary), timeout=60, what="HAProxy", tell=step.update
+            )
+            self._start_missing(["odoo"])
             for host in self.layout.odoo:
-                health.wait_until(lambda h=host: health.odoo_node(h), timeout=120, what="Odoo", tell=step.update)  # type: ignore[misc]
+                self._wait_for(host, health.odoo_node, timeout=120, tell=step.update)
             health.wait_until(
                 lambda: health.balancer(self.layout, self.variant), timeout=60, what="HAProxy", tell=step.update
             )

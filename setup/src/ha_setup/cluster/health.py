@@ -235,14 +235,35 @@ def odoo_node(host: Host) -> str | None:
 
 def balancer(layout: Layout, variant: at.Variant) -> str | None:
     """Whether HAProxy has every Odoo node of the variant in its pool."""
-    try:
-        rows = get(f"{layout.stats_url};csv").text.splitlines()
-    except requests.RequestException:
+    up = servers_up(layout, f"{variant}_odoo")
+    if up is None:
         return "HAProxy does not answer"
-    up = {
-        columns[1]
-        for columns in (row.split(",") for row in rows)
-        if len(columns) > 17 and columns[0] == f"{variant}_odoo" and columns[17].startswith("UP")
-    }
     down = [host.name for host in layout.odoo if host.name not in up]
     return f"HAProxy has {', '.join(down)} down" if down else None
+
+
+def balancer_database(layout: Layout, primary: str) -> str | None:
+    """Whether HAProxy routes PostgreSQL to the primary and to nothing else."""
+    up = servers_up(layout, "postgresql_primary")
+    if up is None:
+        return "HAProxy does not answer"
+    return None if up == {primary} else f"HAProxy routes PostgreSQL to {', '.join(sorted(up)) or 'nothing'}"
+
+
+def servers_up(layout: Layout, backend: str) -> set[str] | None:
+    """Servers of a backend that HAProxy holds for up; None when it does not answer."""
+    try:
+        text = get(f"{layout.stats_url};csv").text
+    except requests.RequestException:
+        return None
+    return parse_servers_up(text, backend)
+
+
+def parse_servers_up(text: str, backend: str) -> set[str]:
+    """Parse HAProxy's statistics in CSV. Pure."""
+    rows = (line.split(",") for line in text.splitlines())
+    return {
+        row[1]
+        for row in rows
+        if len(row) > 17 and row[0] == backend and row[1] != "BACKEND" and row[17].startswith("UP")
+    }

@@ -65,19 +65,22 @@ class Processes:
         if log.exists() and log.stat().st_size > LARGE_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
         with log.open("ab") as output:
-            child = subprocess.Popen(
-                launch.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                cwd=self._layout.node_dir(node),
-                env=self.environment(node, launch),
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=os.getgrouplist(account.pw_name, account.pw_gid) if account else None,
-                umask=0o022,
-            )
+            try:
+                child = subprocess.Popen(
+                    launch.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    cwd=self._layout.node_dir(node),
+                    env=self.environment(node, launch),
+                    user=account.pw_uid if account else None,
+                    group=account.pw_gid if account else None,
+                    extra_groups=os.getgrouplist(account.pw_name, account.pw_gid) if account else None,
+                    umask=0o022,
+                )
+            except OSError as problem:
+                raise ClusterError(f"{node} cannot be started: {launch.argv[0]}: {problem.strerror}") from None
         self._children.append(child)
         try:
             self._registry.record(node, Entry(child.pid, psutil.Process(child.pid).create_time()))

@@ -46,6 +46,9 @@ def odoo_env(layout: Layout, parts: Parts, host: Host, variant: Variant) -> dict
     if variant == "suite":
         conf = layout.conf_dir(host.name)
         env |= {
+            # Odoo's first connections come before any addon is loaded: libpq must find the primary.
+            "PGTARGETSESSIONATTRS": "read-write",
+            "PGCONNECT_TIMEOUT": "2",
             "ODOO_HA_REDIS_PASSWORD_FILE": str(conf / "redis-password"),
             "ODOO_HA_REDIS_SENTINEL_PASSWORD_FILE": str(conf / "redis-password"),
             "ODOO_HA_S3_SECRET_KEY_FILE": str(conf / "s3-secret-key"),
