@@ -53,3 +53,10 @@ class HaTestRow(models.Model):
         self.env.cr.commit()  # pylint: disable=invalid-commit
         self.linger(seconds)
         return True
+
+    @api.model
+    def create_with_hook(self, token):
+        """Write a row and do something outside of the database once it is committed."""
+        row = self.create({"token": token})
+        self.env.cr.postcommit.add(lambda: _logger.info("post-commit hook of %s", token))
+        return row.id
