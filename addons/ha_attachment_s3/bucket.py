@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-
 from odoo.addons.ha_base.settings import current
 
 from .errors import ObjectDamaged, StorageUnavailable

@@ -10,9 +10,8 @@ Neither is a ``UserError``: Odoo's controllers turn those into a 404 or a placeh
 A failed *write* is a ``UserError`` for the dialog that people know; see :func:`write_failed`.
 """
 
-from werkzeug.exceptions import InternalServerError, ServiceUnavailable
-
 from odoo.exceptions import UserError
+from werkzeug.exceptions import InternalServerError, ServiceUnavailable
 
 RETRY_AFTER = 10  # seconds
 

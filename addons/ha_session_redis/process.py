@@ -27,6 +27,6 @@ def activate(settings: Settings) -> None:
             "redis_url or redis_sentinels is set, but this Odoo's Python lacks the package "
             "redis: pip install redis"
         )
-    from .patches import session_store, static_files  # noqa: PLC0415
+    from .patches import session_store, static_files
 
     apply(session_store.PATCH, static_files.PATCH)

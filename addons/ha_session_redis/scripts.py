@@ -15,7 +15,9 @@ the whole identifier. At most one sid of an identifier is live.
 #: Seconds for which the end of a session is remembered: longer than any request may run.
 KEEP = 86400
 
-_COMMON = f"local keep = {KEEP}" + """
+_COMMON = (
+    f"local keep = {KEEP}"
+    + """
 local session, index, rest = KEYS[1], KEYS[2], ARGV[1]
 local function document(other)
     return string.sub(session, 1, -1 - #rest) .. other
@@ -56,6 +58,7 @@ local function verdict()
     return nil
 end
 """
+)
 
 #: KEYS document, index; ARGV rest, JSON, lifetime in ms, "sole" to drop the other documents.
 #: Returns {"saved"}, or what forbids it: {"ended", "", seconds since}, {"rotated", rest of the

@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg2
 import redis
-
 from odoo.http import (
     SESSION_DELETION_TIMER,
     SESSION_LIFETIME,

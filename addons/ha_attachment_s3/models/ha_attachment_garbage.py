@@ -1,7 +1,6 @@
 import logging
 
 import psycopg2
-
 from odoo import api, fields, models
 from odoo.addons.ha_base.settings import current
 
@@ -105,7 +104,7 @@ class HaAttachmentGarbage(models.Model):
             garbage = not cr.fetchone() and self._is_ours(name)
             if garbage:
                 # boto3 is only there where S3 is configured.
-                from ..bucket import bucket  # noqa: PLC0415
+                from ..bucket import bucket
 
                 bucket().delete(parse(name))
                 _logger.debug("deleted %s", name)

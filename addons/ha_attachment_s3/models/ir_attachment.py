@@ -4,7 +4,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from odoo import _, api, models
+from odoo import api, models
 from odoo.addons.ha_base.settings import current
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -50,7 +50,7 @@ class IrAttachment(models.Model):
         settings = current(Settings)
         if location == "s3" and not settings.s3_bucket:
             raise UserError(
-                _(
+                self.env._(
                     "The system parameter ir_attachment.location is s3, but this Odoo server has "
                     "no bucket: set s3_bucket in the section [ha] of odoo.conf."
                 )
@@ -167,7 +167,7 @@ class IrAttachment(models.Model):
         :raises UserError: when it is not certain that it is stored
         """
         # boto3 is only there where S3 is configured.
-        from ..bucket import bucket  # noqa: PLC0415
+        from ..bucket import bucket
 
         location = locate(content, current(Settings).s3_bucket, self._s3_prefix())
         name = location.store_fname
@@ -180,7 +180,9 @@ class IrAttachment(models.Model):
                 bucket().put(location, content)
         except StorageUnavailable as error:
             raise write_failed(
-                _("The file storage can't be reached, nothing was saved. Please try again.")
+                self.env._(
+                    "The file storage can't be reached, nothing was saved. Please try again."
+                )
             ) from error
         stored[name] = time.monotonic()
         return name
@@ -202,7 +204,7 @@ class IrAttachment(models.Model):
             _logger.error("%s can't be read: set s3_bucket in [ha] on this node", fname)
             raise StorageUnavailable
         # boto3 is only there where S3 is configured.
-        from ..bucket import bucket  # noqa: PLC0415
+        from ..bucket import bucket
 
         return bucket().get(parse(fname))[:size]
 
@@ -232,22 +234,21 @@ class IrAttachment(models.Model):
 
     @api.model
     def _file_delete(self, fname):
-        if is_remote(fname):
-            self._mark_for_gc(fname)
-        else:
-            super()._file_delete(fname)
+        if not is_remote(fname):
+            return super()._file_delete(fname)
+        return self._mark_for_gc(fname)
 
     def _mark_for_gc(self, fname):
         """Objects go on the checklist together, just before this transaction's commit."""
         if not is_remote(fname):
-            super()._mark_for_gc(fname)
-            return
+            return super()._mark_for_gc(fname)
         precommit = self.env.cr.precommit
         if _UNLINKED not in precommit.data:
             names = precommit.data[_UNLINKED] = set()
             garbage = self.env["ha.attachment.garbage"]
             precommit.add(lambda: garbage._mark(names))
         precommit.data[_UNLINKED].add(fname)
+        return None
 
     @api.autovacuum
     def _gc_file_store(self):

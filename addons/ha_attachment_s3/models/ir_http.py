@@ -1,7 +1,6 @@
-from werkzeug.exceptions import ServiceUnavailable
-
 from odoo import models
 from odoo.http import request
+from werkzeug.exceptions import ServiceUnavailable
 
 
 class IrHttp(models.AbstractModel):

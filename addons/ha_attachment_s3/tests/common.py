@@ -33,7 +33,7 @@ class InBucket:
     def setUp(self):
         super().setUp()
         # Needs boto3, which an Odoo without the feature need not have.
-        from ..bucket import bucket  # noqa: PLC0415
+        from ..bucket import bucket
 
         self.bucket = bucket
         self.configure(replace(configured(), s3_prefix=f"test/{secrets.token_hex(6)}"))

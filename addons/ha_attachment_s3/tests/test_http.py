@@ -4,11 +4,10 @@ import io
 import json
 import os
 
-from PIL import Image
-
 from odoo.http import Request
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
+from PIL import Image
 
 from .common import CONTENT, InBucket
 from .test_storage import image

@@ -43,10 +43,10 @@ class TestIrAttachmentOnS3(InBucket, test_ir_attachment.TestIrAttachment):
         with patch.object(
             self.registry["ir.attachment"], "_gc_file_store_unsafe", self._collect_at_once
         ):
-            super().test_12_gc()
+            return super().test_12_gc()
 
     def test_13_rollback(self):
         with patch.object(
             self.registry["ir.attachment"], "_gc_file_store_unsafe", self._collect_at_once
         ):
-            super().test_13_rollback()
+            return super().test_13_rollback()

@@ -37,7 +37,7 @@ class PrivateStore:
     def setUp(self):
         super().setUp()
         # Needs redis, which an Odoo without the feature need not have.
-        from ..store import RedisSessionStore  # noqa: PLC0415
+        from ..store import RedisSessionStore
 
         self.settings = replace(configured(), redis_prefix=f"test-{secrets.token_hex(6)}")
         self.store = RedisSessionStore(self.settings)

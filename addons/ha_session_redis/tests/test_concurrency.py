@@ -1,12 +1,13 @@
 """Many threads on one session: nobody resurrects it, nobody loses a login."""
 
+import functools
 import random
 import threading
 
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from .common import PrivateStore
+from .common import IDENTIFIER, PrivateStore
 
 THREADS = 12
 ROUNDS = 40
@@ -54,19 +55,19 @@ class TestConcurrency(PrivateStore, TransactionCase):
         else:
             self.store.save(session)
 
+    def _requests(self, sid, numbers):
+        return [lambda n=number: self._request(sid, n) for number in numbers]
+
     @mute_logger("odoo.addons.ha_session_redis.store")
     def test_saves_and_rotations_never_resurrect_a_logout(self):
         for _round in range(ROUNDS):
             session = self.saved(uid=2, create_time=0)
-            calls = [lambda n=n: self._request(session.sid, n) for n in range(THREADS)]
-            calls.insert(
-                random.randrange(THREADS), lambda: self.store.delete(self.store.get(session.sid))
-            )
-            logout = self.store.get(session.sid)
-            calls[-1] = lambda logout=logout: self.store.delete(logout)
+            calls = self._requests(session.sid, range(THREADS))
+            calls.append(functools.partial(self.store.delete, self.store.get(session.sid)))
+            random.shuffle(calls)
             self._together(*calls)
-            alive = self.keys("session:*" + session.sid[:42] + "*")
-            self.assertEqual(alive, [], "the logout must hold whatever came after it")
+            documents = self.keys(f"session:{{{session.sid[:IDENTIFIER]}}}:*")
+            self.assertEqual(documents, [], "the logout must hold whatever came after it")
 
     @mute_logger("odoo.addons.ha_session_redis.store")
     def test_a_login_survives_the_requests_beside_it(self):
@@ -74,12 +75,8 @@ class TestConcurrency(PrivateStore, TransactionCase):
             visitor = self.saved(create_time=0)
             login = self.store.get(visitor.sid)
             login.uid = 2
-
-            def log_in(login=login):
-                self.store.rotate(login, None)
-
-            calls = [lambda n=n: self._request(visitor.sid, n) for n in range(1, THREADS)]
-            self._together(log_in, *calls)
+            log_in = functools.partial(self.store.rotate, login, None)
+            self._together(log_in, *self._requests(visitor.sid, range(1, THREADS)))
             self.assertEqual(self.store.get(login.sid).uid, 2)
             self.assertTrue(self.store.get(visitor.sid).is_new)
 
@@ -89,7 +86,7 @@ class TestConcurrency(PrivateStore, TransactionCase):
             first = self.saved(uid=2, create_time=0)
             sessions = [self.store.get(first.sid) for _ in range(THREADS)]
             self._together(
-                *(lambda s=s: self.store.rotate(s, None, soft=True) for s in sessions)
+                *(functools.partial(self.store.rotate, s, None, soft=True) for s in sessions)
             )
             self.assertEqual(len({session.sid for session in sessions}), 1)
             survivor = self.store.get(sessions[0].sid)

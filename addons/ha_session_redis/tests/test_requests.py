@@ -40,9 +40,7 @@ class TestRequests(HttpCase):
         """How many sids the identifier has, each with its document."""
         client = self.store._connection.client()
         rests = [name.decode() for name in client.hkeys(self.store._index(sid[:IDENTIFIER]))]
-        return sum(
-            client.exists(self.store._document(sid[:IDENTIFIER] + rest)) for rest in rests
-        )
+        return sum(client.exists(self.store._document(sid[:IDENTIFIER] + rest)) for rest in rests)
 
     def test_login_and_logout(self):
         self.authenticate(None, None)
