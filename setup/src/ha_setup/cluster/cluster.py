@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +24,7 @@ from ha_setup.cluster.database import DatabaseWork, demo_logins, ensure_roles, s
 from ha_setup.cluster.launch import Launch
 from ha_setup.cluster.layout import VARIANTS, Host, Layout, Node, Variant
 from ha_setup.cluster.plan import Plan
-from ha_setup.cluster.processes import Processes
+from ha_setup.cluster.processes import Processes, marked_processes
 from ha_setup.cluster.secrets import Secrets, load_or_create
 from ha_setup.commands import tail
 from ha_setup.errors import ClusterError
@@ -32,6 +33,7 @@ from ha_setup.parts import Parts
 from ha_setup.progress import Progress, SilentProgress
 
 STOP_PATIENCE_S = 15.0
+DATABASE_WORK = "database-work"  # the mark of the process that creates a database
 # Clients before servers. What comes last keeps its data through a kill by design.
 STOP_ORDER: tuple[tuple[tuple[str, ...], float], ...] = (
     (("odoo", "sidecar"), STOP_PATIENCE_S),
@@ -49,6 +51,7 @@ class State:
     small: bool = False
     variant: Variant = "suite"
     synchronous: bool = True
+    formed: bool = False  # whether etcd, PostgreSQL and Redis were healthy together once
 
 
 class Cluster:
@@ -60,6 +63,7 @@ class Cluster:
         self._processes = Processes(layout)
         self._parts: Parts | None = None
         self._secrets: Secrets | None = None
+        self._given_up = threading.Event()
 
     @classmethod
     def open(
@@ -115,14 +119,28 @@ class Cluster:
 
         Parts must be installed. Ends with the Odoo nodes running the current variant. Raises
         PreflightError before anything is started, ClusterError when something does not come up.
+        A cluster whose first start was interrupted is begun anew; it held nothing yet.
         """
         progress = progress or SilentProgress()
+        self.check()
+        if not self._state.formed and (self.layout.directory / "nodes").exists():
+            self.down(progress)
+            shutil.rmtree(self.layout.directory / "nodes")
         self._make_ready()
         self._heal_stores(progress)
         ensure_roles(self._host(self.primary()), self.secrets)
         for variant in sorted(set(variants)):
             self._prepare_database(variant, progress)
         self._heal_odoo(progress)
+
+    def check(self) -> None:
+        """Raise PreflightError with all that stands in the way of starting what does not run."""
+        absent = [n for n in self._wanted_nodes() if not self._processes.of(n.name)]
+        preflight.check(self.layout, absent, running_already=len(absent) < len(self._wanted_nodes()))
+
+    def give_up(self) -> None:
+        """End every wait of this object with an error; callable from a signal handler or another thread."""
+        self._given_up.set()
 
     def down(self, progress: Progress | None = None) -> None:
         """End every process of the cluster; data stays. ClusterError names what would not end."""
@@ -157,10 +175,11 @@ class Cluster:
         self._heal_odoo(progress)
 
     def use_variant(self, variant: Variant, progress: Progress | None = None) -> None:
-        """Restart the Odoo nodes (and start or stop the sidecars) as this variant."""
+        """Restart the Odoo nodes (and start or stop the sidecars) as this variant, its database prepared."""
         if variant not in VARIANTS:
             raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, not {variant!r}")
         progress = progress or SilentProgress()
+        self._prepare_database(variant, progress)
         if variant != self.variant:
             with progress.step(f"switch Odoo to {variant}"):
                 leaving = [n.name for n in self.layout.nodes if n.kind in ("odoo", "sidecar")]
@@ -214,7 +233,7 @@ class Cluster:
         if not self._processes.main(self.layout.pg[0].name):
             return  # a cluster that is down starts with it
         self._apply_synchronous()
-        health.wait_until(self._postgres_state, timeout=60, what="PostgreSQL's replication")
+        self._wait(self._postgres_state, timeout=60, what="PostgreSQL's replication")
 
     def patroni_url(self, node: str) -> str:
         return f"http://{self._host(node).address}:{at.PATRONI_PORT}"
@@ -250,8 +269,9 @@ class Cluster:
         for node in self.layout.nodes:
             if self._processes.main(node.name) is None:
                 self._remove_leftovers(node)
-        absent = [n for n in self._wanted_nodes() if not self._processes.of(n.name)]
-        preflight.check(self.layout, absent, running_already=len(absent) < len(self._wanted_nodes()))
+        # An installation of Odoo's database outlives a run that was killed.
+        self._processes.kill(marked_processes(self._processes.mark_of(DATABASE_WORK)))
+        self.check()
         self.layout.directory.mkdir(parents=True, exist_ok=True)
         self._remember(self._state)
 
@@ -278,13 +298,14 @@ class Cluster:
             self._start_missing(["pg"])
             self._wait_for_postgres(step.update)
         with progress.step("Redis and S3 ready") as step:
-            health.wait_until(
+            self._wait(
                 lambda: health.redis_cluster(layout, secrets), timeout=60, what="Redis", tell=step.update
             )
-            health.wait_until(lambda: object_store.bucket(layout, secrets), timeout=60, what="S3", tell=step.update)
+            self._wait(lambda: object_store.bucket(layout, secrets), timeout=60, what="S3", tell=step.update)
+        self._remember(replace(self._state, formed=True))
 
     def _wait_for_postgres(self, tell: Callable[[str], None]) -> None:
-        health.wait_until(
+        self._wait(
             lambda: None if any(m.get("role") == "leader" for m in health.patroni_members(self.layout)) else "no leader",
             timeout=90,
             what="PostgreSQL",
@@ -292,13 +313,13 @@ class Cluster:
         )
         self._apply_synchronous()
         try:
-            health.wait_until(self._postgres_state, timeout=75, what="PostgreSQL", tell=tell)
+            self._wait(self._postgres_state, timeout=75, what="PostgreSQL", tell=tell)
         except ClusterError:
             # Nothing a replica holds is unique: the stuck ones are cloned again.
             for member in health.patroni_members(self.layout):
                 if member.get("role") != "leader" and member.get("state") != "streaming":
                     self._patroni("POST", str(member["name"]), "/reinitialize", {"force": True})
-            health.wait_until(self._postgres_state, timeout=90, what="PostgreSQL", tell=tell)
+            self._wait(self._postgres_state, timeout=90, what="PostgreSQL", tell=tell)
         self.primary()
 
     def _postgres_state(self) -> str | None:
@@ -332,7 +353,7 @@ class Cluster:
             launch,
             suite_modules(plan.addons),
             self._host(self.primary()),
-            self._processes.environment("setup", launch),
+            self._processes.environment(DATABASE_WORK, launch),
             self.layout.directory / "database.log",
         )
         if work.needed():
@@ -349,6 +370,21 @@ class Cluster:
 
     def _topology(self, odoo: Host, primary: str, _sidecar: Host) -> str | None:
         return health.topology(self.layout, odoo, primary)
+
+    def _wait(
+        self,
+        question: Callable[[], str | None],
+        *,
+        timeout: float,
+        what: str,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        def ask() -> str | None:
+            if self._given_up.is_set():
+                raise ClusterError("interrupted")
+            return question()
+
+        health.wait_until(ask, timeout=timeout, what=what, tell=tell)
 
     def _wait_for(
         self,
@@ -367,7 +403,7 @@ class Cluster:
                 raise ClusterError(f"{host.name} ended while it started; its log is {log}:\n{tail(log)}")
             return answer
 
-        health.wait_until(ask, timeout=timeout, what=host.name, tell=tell)
+        self._wait(ask, timeout=timeout, what=host.name, tell=tell)
 
     def _heal_odoo(self, progress: Progress) -> None:
         if self.variant == "suite":
@@ -377,13 +413,13 @@ class Cluster:
             self._start_missing(["haproxy"])
             # An Odoo that meets a replica while it starts gives up for good: no sooner than the route is right.
             primary = self.primary()
-            health.wait_until(
+            self._wait(
                 lambda: health.balancer_database(self.layout, primary), timeout=60, what="HAProxy", tell=step.update
             )
             self._start_missing(["odoo"])
             for host in self.layout.odoo:
                 self._wait_for(host, health.odoo_node, timeout=120, tell=step.update)
-            health.wait_until(
+            self._wait(
                 lambda: health.balancer(self.layout, self.variant), timeout=60, what="HAProxy", tell=step.update
             )
 
@@ -392,7 +428,7 @@ def load_state(path: Path) -> State | None:
     """The remembered state; None when there is none. An unreadable one counts as damaged."""
     try:
         raw = json.loads(path.read_text())
-        state = State(int(raw["block"]), bool(raw["small"]), cast(Variant, raw["variant"]), bool(raw["synchronous"]))
+        state = State(int(raw["block"]), bool(raw["small"]), cast(Variant, raw["variant"]), bool(raw["synchronous"]), bool(raw["formed"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as problem:
