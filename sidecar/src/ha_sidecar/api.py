@@ -132,7 +132,9 @@ class Api(ThreadingMixIn, UnixStreamServer):
         if not self._places.acquire(blocking=False):
             _log.warning("too many clients of the socket", setting="socket_clients")
             with contextlib.suppress(OSError):
-                request.settimeout(CLIENT_TIMEOUT)
+                # The request has to be taken, or closing would reset the answer away.
+                request.settimeout(0.2)
+                request.recv(65536)
                 request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             self.shutdown_request(request)
             return
