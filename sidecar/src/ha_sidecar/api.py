@@ -131,10 +131,11 @@ class Api(ThreadingMixIn, UnixStreamServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._places.acquire(blocking=False):
             _log.warning("too many clients of the socket", setting="socket_clients")
+            request.settimeout(0.5)
             with contextlib.suppress(OSError):
                 # The request has to be taken, or closing would reset the answer away.
-                request.settimeout(0.2)
                 request.recv(65536)
+            with contextlib.suppress(OSError):
                 request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             self.shutdown_request(request)
             return
