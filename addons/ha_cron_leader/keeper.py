@@ -14,9 +14,7 @@ from typing import Any
 
 import psycopg2
 import psycopg2.errors
-
 from odoo import sql_db
-
 from odoo.addons.ha_base import background
 from odoo.addons.ha_base.side_connection import DeadlineExceeded, SideConnection, servers
 
@@ -167,7 +165,8 @@ class Keeper:
     def _observe(self, connection: SideConnection, standing: Standing) -> Observation:
         timeout = self._terms.timeout
         if standing in (Standing.UNKNOWN, Standing.ABSENT):
-            if not connection.query(statements.TABLE_EXISTS, (), timeout)[0][0]:
+            ((exists,),) = connection.query(statements.TABLE_EXISTS, (), timeout)
+            if not exists:
                 return Missing()
         sent_at = time.monotonic()
         try:
@@ -211,14 +210,14 @@ def _once(database: str, timeout: float, run: Callable[[SideConnection], Any]) -
 
 def wake(database: str, timeout: float) -> None:
     """Wake the cron processes of all nodes, as ``ir.cron._trigger`` does."""
-    from odoo.addons.base.models.ir_cron import ODOO_NOTIFY_FUNCTION  # noqa: PLC0415
+    from odoo.addons.base.models.ir_cron import ODOO_NOTIFY_FUNCTION
 
     try:
         _once(
             "postgres",
             timeout,
             lambda connection: connection.query(
-                f'SELECT "{ODOO_NOTIFY_FUNCTION}"(\'cron_trigger\', %s)', (database,), timeout
+                f"SELECT \"{ODOO_NOTIFY_FUNCTION}\"('cron_trigger', %s)", (database,), timeout
             ),
         )
     except psycopg2.Error as error:

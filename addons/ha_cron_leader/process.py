@@ -3,10 +3,9 @@
 import os
 import threading
 
-from odoo.tools import config
-
 from odoo.addons.ha_base.node import node_id
 from odoo.addons.ha_base.patches import apply
+from odoo.tools import config
 
 from .keeper import Keeper, release
 from .lease import Terms
@@ -21,7 +20,7 @@ _lock = threading.Lock()
 
 def activate(settings: Settings) -> None:
     """Patch the server and ``ir.cron``; connects nowhere. Runs before the fork."""
-    from .patches import cron_jobs, cron_processes, cursor_commit  # noqa: PLC0415
+    from .patches import cron_jobs, cron_processes, cursor_commit
 
     global _node, _terms
     _node = Node(node_id())

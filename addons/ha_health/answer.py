@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -88,9 +88,7 @@ def _details(
             {
                 "componentType": "component",
                 "observedValue": topology.get("state"),
-                "status": (
-                    Status.PASS if topology.get("state") == "stable" else Status.WARN
-                ).value,
+                "status": (Status.PASS if topology.get("state") == "stable" else Status.WARN).value,
                 "time": str(topology.get("observed_at")),
             }
         ]
@@ -121,4 +119,4 @@ def _send(
 
 
 def _timestamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -22,7 +22,7 @@ except ModuleNotFoundError:  # works without it: then nothing is held
 
 def activate(settings: Settings) -> None:
     """Patch the WSGI application; connects nowhere."""
-    from .patches import application  # noqa: PLC0415
+    from .patches import application
 
     if settings.health_max_age <= settings.health_interval + settings.health_timeout:
         raise SettingsError(

@@ -52,7 +52,8 @@ def may_see_details(
     scheme, _, sent = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if token and scheme.lower() == "bearer":
         # WSGI passes headers on as latin-1.
-        if hmac.compare_digest(sent.strip().encode("latin-1", "replace"), token.encode()):
+        same = hmac.compare_digest(sent.strip().encode("latin-1", "replace"), token.encode())
+        if same:
             return True
     if any(name in environ for name in _PASSED_ON):
         return False

@@ -12,12 +12,10 @@ from datetime import datetime
 from typing import Any
 
 import psycopg2
-
 from odoo import sql_db
-from odoo.tools import config
-
 from odoo.addons.ha_base import background
 from odoo.addons.ha_base.side_connection import SideConnection, servers
+from odoo.tools import config
 
 from .settings import Settings
 from .verdict import Look, Memory, remember

@@ -18,7 +18,7 @@ def _wrap_worker_start(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wrap_cron_spawn(original: Callable[..., Any]) -> Callable[..., Any]:
     def cron_spawn(self: Any) -> None:
-        from odoo.tools import config  # noqa: PLC0415
+        from odoo.tools import config
 
         original(self)
         if config["max_cron_threads"]:
@@ -40,7 +40,7 @@ WORKER_START = Patch(
     target="odoo.service.server:WorkerCron.start",
     reason="A cron process asks for the leases from its start, not from its first poll.",
     checked_on="19.0",
-    contains=("Worker.start(self)", "self.dbcursor.execute(\"LISTEN cron_trigger\")"),
+    contains=("Worker.start(self)", 'self.dbcursor.execute("LISTEN cron_trigger")'),
     wrap=_wrap_worker_start,
 )
 PREFORK_STOP = Patch(

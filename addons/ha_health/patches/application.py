@@ -40,7 +40,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _forget_last_request() -> None:
     """What Odoo's logs would otherwise tell of the request this thread served before."""
-    from odoo.http import thread_local  # noqa: PLC0415
+    from odoo.http import thread_local
 
     thread = threading.current_thread()
     for name in ("dbname", "uid", "url", "query_count", "query_time", "perf_t0", "cursor_mode"):
