@@ -59,7 +59,8 @@ def main(arguments: Sequence[str]) -> int:
         odoo.install("base", "web", *suite_modules())
         python_path = os.pathsep.join([odoo.environment["PYTHONPATH"], str(REPOSITORY)])
         command = [sys.executable, "-m", "pytest", "-c", str(CONFIGURATION), "--rootdir=."]
-        command += [f"--odoo-config={odoo.configuration}", "--odoo-http", *options, *paths]
+        command += ["-p", "tests.integration.server_wide", f"--odoo-config={odoo.configuration}"]
+        command += ["--odoo-http", *options, *paths]
         environment = {
             **os.environ,
             **odoo.environment,

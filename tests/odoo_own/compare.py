@@ -16,7 +16,7 @@ from contextlib import ExitStack
 
 from tests.integration.addons import CONFIGURATION
 from tests.servers.odoo import OdooServer, Variant
-from tests.servers.odoo_source import OdooSource
+from tests.servers.odoo_source import REPOSITORY, OdooSource
 from tests.servers.postgres import Postgres
 from tests.servers.redis import RedisCluster
 from tests.servers.s3 import SeaweedFS
@@ -35,6 +35,10 @@ TESTS = (
     "base/tests/test_http_case.py",
     "bus/tests",
 )
+#: test_registry.py needs its own routes where there is no database.
+SERVER_WIDE = {"stock": "base,rpc,web,test_http", "suite": "base,rpc,web,test_http,ha_base"}
+#: A registry that is loaded in testing mode runs the tests with these tags; pytest runs them here.
+NO_TESTS = "none_at_loading"
 TIMEOUT_S = 1800
 
 
@@ -52,10 +56,24 @@ def test_paths(source: OdooSource) -> list[str]:
 def outcomes(odoo: OdooServer, options: Sequence[str]) -> Outcomes:
     """Run the tests against the database of ``odoo``; pytest's own output is passed on."""
     report = odoo.base / "junit.xml"
-    command = [sys.executable, "-m", "pytest", "-c", str(CONFIGURATION), f"--rootdir={odoo.base}"]
-    command += [f"--odoo-config={odoo.configuration}", "--odoo-http", "-q", "--tb=short"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(CONFIGURATION),
+        f"--rootdir={odoo.source.python_path}",
+    ]
+    command += ["-p", "tests.integration.server_wide", "-p", "tests.odoo_own.plugin"]
+    command += [f"--odoo-config={odoo.configuration}"]
+    command += ["--odoo-http", "-q", "--tb=short", "--odoo-extra", f"test-tags={NO_TESTS}"]
     command += ["-p", "no:cacheprovider", f"--junitxml={report}", *options]
-    environment = {**os.environ, **odoo.environment, "ODOO_RC": str(odoo.configuration)}
+    environment = {
+        **os.environ,
+        **odoo.environment,
+        "ODOO_RC": str(odoo.configuration),
+        "PYTHONPATH": os.pathsep.join([odoo.environment["PYTHONPATH"], str(REPOSITORY)]),
+    }
     subprocess.run(
         [*command, *test_paths(odoo.source)],
         env=environment,
@@ -74,7 +92,11 @@ def compare(options: Sequence[str], *, with_s3: bool) -> tuple[Outcomes, Outcome
         s3 = running.enter_context(SeaweedFS()) if with_s3 else None
 
         def odoo(variant: Variant, **configured: object) -> OdooServer:
-            options = {"http_interface": "127.0.0.1", "db_maxconn": 64}
+            options = {
+                "http_interface": "127.0.0.1",  # where HttpCase asks
+                "db_maxconn": 64,
+                "server_wide_modules": SERVER_WIDE[variant],
+            }
             return OdooServer(postgres, variant, variant=variant, options=options, **configured)  # type: ignore[arg-type]
 
         stock = odoo("stock")
