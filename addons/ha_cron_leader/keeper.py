@@ -150,7 +150,7 @@ class Keeper:
 
     def _ask(self, database: str, entry: _Entry) -> Observation:
         try:
-            wanted = servers(sql_db.connection_info_for(database)[1], topology())
+            wanted = _primaries(database)
             connection = entry.connection
             if connection is None or connection.closed or connection.parameters not in wanted:
                 if connection is not None:
@@ -188,6 +188,12 @@ class Keeper:
         return Granted(token, sent_at) if granted else Held(holder, remaining)
 
 
+def _primaries(database: str) -> tuple[dict[str, Any], ...]:
+    """The servers that may be the primary now; libpq refuses one that isn't."""
+    found = servers(sql_db.connection_info_for(database)[1], topology())
+    return tuple({"target_session_attrs": "read-write", **one} for one in found)
+
+
 def _connect(wanted: Iterable[dict[str, Any]], timeout: float) -> SideConnection:
     """Connect to the first server that is to be had."""
     error: psycopg2.Error = DeadlineExceeded("no primary is known")
@@ -200,8 +206,7 @@ def _connect(wanted: Iterable[dict[str, Any]], timeout: float) -> SideConnection
 
 
 def _once(database: str, timeout: float, run: Callable[[SideConnection], Any]) -> Any:
-    wanted = servers(sql_db.connection_info_for(database)[1], topology())
-    connection = _connect(wanted, timeout)
+    connection = _connect(_primaries(database), timeout)
     try:
         return run(connection)
     finally:

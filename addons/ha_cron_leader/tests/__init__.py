@@ -1,0 +1,3 @@
+from . import test_access
+from . import test_fence
+from . import test_statements
