@@ -49,7 +49,7 @@ class Settings:
         1.0, parse.seconds, "Longest wait for etcd to connect or to answer."
     )
     watch_idle_timeout: float = setting(
-        2.0,
+        1.0,
         parse.seconds,
         "A watch that is silent for so long is not trusted: all keys are read again.",
     )
