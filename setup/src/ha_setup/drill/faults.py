@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import psutil
 import requests
 
 from ha_setup.cluster import Cluster
+from ha_setup.cluster.health import redis_command
 from ha_setup.cluster.layout import PATRONI_PORT, REDIS_SERVICE, SENTINEL_PORT
 from ha_setup.drill.options import Fault
 from ha_setup.errors import ClusterError
@@ -157,23 +157,15 @@ def _switch_over(cluster: Cluster, primary: str) -> Injected:
 
 def redis_primary(cluster: Cluster) -> str:
     """The node that Sentinel calls the primary; the first Sentinel that answers is believed."""
+    question = ("SENTINEL", "get-master-addr-by-name", REDIS_SERVICE)
     for host in cluster.layout.redis:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection((host.address, SENTINEL_PORT), timeout=2) as link,
-            link.makefile("rwb") as stream,
-        ):
-            stream.write(f"SENTINEL get-master-addr-by-name {REDIS_SERVICE}\r\n".encode())
-            stream.flush()
-            if (
-                stream.readline().strip() != b"*2"
-            ):  # an array of address and port, each after its length
-                continue
-            stream.readline()
-            address = stream.readline().strip().decode()
-            for candidate in cluster.layout.redis:
-                if candidate.address == address:
-                    return candidate.name
+        try:
+            answer = redis_command(host, SENTINEL_PORT, cluster.secrets.redis, *question)
+        except (OSError, ValueError):
+            continue
+        named = [h.name for h in cluster.layout.redis if h.address == answer.split("\n")[0]]
+        if named:
+            return named[0]
     raise ClusterError(
         "no Sentinel names a Redis primary: is Redis up? Look at the logs of sentinel1 to sentinel3"
     )
