@@ -71,7 +71,8 @@ def _perform(cluster: Cluster, options: DemoOptions, progress: Progress) -> list
         parts.install(options.state_dir, progress)
     with progress.step("cluster"):
         cluster.up(progress, variants=("suite",))
-        cluster.use_variant("suite", progress)
+        if cluster.variant != "suite":
+            cluster.use_variant("suite", progress)
     write_logins(cluster)
     drill = DrillOptions(fault=Fault.KILL_PRIMARY, sync=options.synchronous, variants=options.variants)
     with progress.step("drill: kill the primary's host"):
