@@ -182,6 +182,8 @@ class Keeper:
             )
         except psycopg2.errors.UndefinedTable:
             return Missing()  # the app was uninstalled
+        except psycopg2.errors.UniqueViolation:
+            rows = []  # two made the database's very first row at once
         if not rows:
             return Failed("another node is just taking the lease")
         granted, holder, token, remaining = rows[0]
