@@ -44,7 +44,7 @@ sentinel)
     exec redis-sentinel "$conf"
     ;;
 health)
-    REDISCLI_AUTH=$(cat "$password_file") redis-cli -t 2 -p "$2" ping 2>/dev/null | grep -q PONG
+    REDISCLI_AUTH=$(cat "$password_file") timeout 3 redis-cli -p "$2" ping 2>/dev/null | grep -q PONG
     ;;
 *)
     echo "usage: run.sh server [PRIMARY] | sentinel PRIMARY | health PORT" >&2
