@@ -27,7 +27,7 @@ class TestFence(LeaseCase):
         self.addCleanup(cursor.close)
         return cursor
 
-    def write(self, cursor):
+    def put(self, cursor):
         cursor.execute("INSERT INTO ir_config_parameter (key, value) VALUES (%s, 'x')", [self.key])
 
     def written(self):
@@ -44,7 +44,7 @@ class TestFence(LeaseCase):
         self.acquire("one/1")
         self.job(self.lease("one/1", 1))
         cursor = self.cursor()
-        self.write(cursor)
+        self.put(cursor)
         cursor.commit()
         self.assertTrue(self.written())
 
@@ -54,7 +54,7 @@ class TestFence(LeaseCase):
         self.expire()
         self.acquire("two/1")
         for cursor in (self.cursor(), self.cursor()):
-            self.write(cursor)
+            self.put(cursor)
             with self.assertRaises(LeaseLost):
                 cursor.commit()
             cursor.rollback()
@@ -65,7 +65,7 @@ class TestFence(LeaseCase):
         self.acquire("one/1")
         self.job(self.lease("one/1", 1))
         cursor = self.cursor()
-        self.write(cursor)
+        self.put(cursor)
         self.expire()
         self.acquire("two/1")
         with self.assertRaises(LeaseLost) as raised:
@@ -78,7 +78,7 @@ class TestFence(LeaseCase):
         self.acquire("one/1")
         self.job(self.lease("one/1", 1))
         cursor = self.cursor()
-        self.write(cursor)
+        self.put(cursor)
         for _ in range(30):
             self.acquire("one/1")
         cursor.commit()
@@ -89,7 +89,7 @@ class TestFence(LeaseCase):
         self.acquire("two/1")
         self.job(self.lease("one/1", 1))
         cursor = self.cursor()
-        self.write(cursor)
+        self.put(cursor)
         with self.assertRaises(LeaseLost):
             cursor.commit()
 
@@ -98,7 +98,7 @@ class TestFence(LeaseCase):
         self.expire()
         self.job(self.lease("one/1", 1))
         cursor = self.cursor()
-        self.write(cursor)
+        self.put(cursor)
         fence.check(cursor)
         answers = []
         taker = threading.Thread(target=lambda: answers.append(self.acquire("two/1")))
@@ -114,7 +114,7 @@ class TestFence(LeaseCase):
         self.acquire("one/1")
         self.job(self.lease("one/1", 1))
         cursor = self.cursor()
-        self.write(cursor)
+        self.put(cursor)
         fence.check(cursor)
         self.assertEqual(self.acquire("one/1", timeout=0.5)[:3], (True, "one/1", 1))
 
@@ -130,7 +130,7 @@ class TestFence(LeaseCase):
         self.acquire("two/1")
         with fence.leading(self.lease("one/1", 1)):
             cursor = self.cursor()
-            self.write(cursor)
+            self.put(cursor)
             cursor.commit()
         self.assertTrue(self.written())
 
@@ -139,7 +139,7 @@ class TestFence(LeaseCase):
         self.acquire("one/1")
         self.job(self.lease("one/1", 1))
         cursor = self.cursor()
-        self.write(cursor)
+        self.put(cursor)
         with self.assertRaises(psycopg2.errors.DivisionByZero):
             cursor.execute("SELECT 1 / 0", log_exceptions=False)
         cursor.commit()
