@@ -60,7 +60,7 @@ def check(cursor: Any) -> None:
     :raises LeaseLost: another node was granted the lease since; roll back
     """
     lease = _fenced.get()
-    if lease is None or lease.database != cursor.dbname:
+    if lease is None or lease.database != cursor.dbname or cursor.readonly:
         return
     cursor.flush()  # what is written only now belongs to the transaction too
     connection = cursor._cnx

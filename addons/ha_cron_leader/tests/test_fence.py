@@ -126,6 +126,16 @@ class TestFence(LeaseCase):
         cursor.commit()
         self.assertEqual(cursor.fetchone(), (7,))
 
+    def test_a_read_only_cursor_is_left_alone(self):
+        """It could not take the lock, and has nothing to commit."""
+        self.acquire("one/1")
+        self.job(self.lease("one/1", 1))
+        cursor = sql_db.db_connect(self.database, readonly=True).cursor()
+        self.addCleanup(cursor.close)
+        cursor.execute("SELECT 7")
+        cursor.commit()
+        self.assertEqual(cursor.fetchone(), (7,))
+
     def test_outside_of_a_job_nothing_is_checked(self):
         self.acquire("two/1")
         with fence.leading(self.lease("one/1", 1)):
