@@ -130,8 +130,8 @@ class TestFence(LeaseCase):
         """It could not take the lock, and has nothing to commit."""
         self.acquire("one/1")
         self.job(self.lease("one/1", 1))
-        cursor = sql_db.db_connect(self.database, readonly=True).cursor()
-        self.addCleanup(cursor.close)
+        cursor = self.cursor()
+        cursor.connection.set_session(readonly=True)
         cursor.execute("SELECT 7")
         cursor.commit()
         self.assertEqual(cursor.fetchone(), (7,))
