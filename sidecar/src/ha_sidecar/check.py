@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import partial
 from typing import TextIO
 
 from .cluster import ClusterView
-from .errors import SidecarError
+from .errors import ConfigError, SidecarError
 from .etcd import Endpoint
 from .memory_file import MemoryFile
 from .patroni_keys import view_from_keys
@@ -79,6 +80,11 @@ def _publishable(settings: Settings) -> str:
 
 def _memory(settings: Settings) -> str:
     memory = MemoryFile(settings.state_dir, settings.scope).load(settings.topology_path)
+    nearest = next(
+        each for each in (settings.state_dir, *settings.state_dir.parents) if each.exists()
+    )
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise ConfigError(f"{nearest} can't be written by this user")
     return f"epoch {memory.epoch}, highest timeline {memory.highest_timeline}"
 
 

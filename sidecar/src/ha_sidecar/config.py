@@ -123,8 +123,9 @@ def _check_together(settings: Settings) -> None:
             read_secret(name, path)
         elif not os.access(path, os.R_OK) or not path.is_file():
             raise ConfigError(f"{name}: {path} is no file that user {_user()} may read")
-    if settings.probe_interval >= settings.prove_timeout:
-        raise ConfigError(
-            f"probe_interval ({settings.probe_interval:g} s) should be below"
-            f" prove_timeout ({settings.prove_timeout:g} s), or every proof is too old"
-        )
+    for name in ("probe_interval", "probe_timeout"):
+        if getattr(settings, name) >= settings.prove_timeout:
+            raise ConfigError(
+                f"{name} ({getattr(settings, name):g} s) should be below"
+                f" prove_timeout ({settings.prove_timeout:g} s), or proofs come too late to count"
+            )

@@ -63,6 +63,7 @@ def test_environment_alone_is_enough() -> None:
         (GOOD + 'probe_interval = "soon"\n', ["probe_interval", "'soon'", "500ms"]),
         (GOOD + "probe_interval = 0\n", ["probe_interval", "above zero"]),
         (GOOD + "probe_interval = 1.5\n", ["probe_interval", "below", "prove_timeout"]),
+        (GOOD + "probe_timeout = 1\n", ["probe_timeout", "below", "prove_timeout"]),
         (GOOD + "socket_mode = 660\n", ["socket_mode", "0660"]),
         (GOOD + 'topology_path = "here.json"\n', ["topology_path", "absolute path"]),
         (GOOD + 'log_level = "loud"\n', ["log_level", "debug, info"]),

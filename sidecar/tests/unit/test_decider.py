@@ -178,6 +178,13 @@ def test_primary_that_answers_as_a_replica_is_withdrawn_at_once(stable: Story) -
     assert stable.answer("pg1", None).shown == ("lost", None, 1)
 
 
+def test_recovery_outweighs_whatever_else_the_server_says(story: Story) -> None:
+    story.elect("pg1")
+    odd = Answer(in_recovery=True, system_identifier=IDENTIFIER, timeline=5, lsn="0/1")
+    story.probe = ProbeReport(Target("pg1", "10.0.0.1", 5432), story.now, answer=odd)
+    assert story.step().shown == ("lost", None, 0)
+
+
 def test_another_cluster_is_never_published(stable: Story) -> None:
     stable.elect("pg1", system_identifier="9999")
     assert stable.answer("pg1", 5, identifier="9999").shown == ("lost", None, 1)

@@ -79,6 +79,10 @@ def test_announced_and_scheduled_switchovers() -> None:
     assert not switchover.is_due(datetime(2026, 1, 2, 1, 4, 4, tzinfo=UTC))
     assert switchover.is_due(datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC))
     assert view_from_keys({"failover": "{}"}).switchover is None
+    zoneless = {"failover": json.dumps({"leader": "pg1", "scheduled_at": "2026-01-02T03:04:05"})}
+    switchover = view_from_keys(zoneless).switchover
+    assert switchover is not None
+    assert switchover.is_due(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
