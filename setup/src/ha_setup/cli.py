@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,25 +10,26 @@ import click
 from rich.console import Console
 
 from ha_setup.drill.command import drill
-from ha_setup.errors import SetupError
 from ha_setup.progress import Progress
-
-INTERRUPTED = 130
 
 state_dir_option = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp/odoo-ha"),  # PostgreSQL's user must be able to read it
+    default=Path("/var/tmp/odoo-ha"),  # noqa: S108 - PostgreSQL's user must be able to read it
     show_default=True,
     envvar="HA_STATE_DIR",
     help="Where everything is kept: downloads, data, logs.",
 )
 
 
-def _in_a_directory(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+def _in_a_directory(
+    _: click.Context, parameter: click.Parameter, value: Path | None
+) -> Path | None:
     """Refuse now what could not be written after minutes of work."""
     if value is not None and not value.absolute().parent.is_dir():
-        raise click.BadParameter(f"the directory {value.absolute().parent} does not exist", param=parameter)
+        raise click.BadParameter(
+            f"the directory {value.absolute().parent} does not exist", param=parameter
+        )
     return value
 
 
@@ -61,10 +61,22 @@ def parts_install(state_dir: Path, as_json: bool) -> None:
 @cli.group(invoke_without_command=True)
 @state_dir_option
 @click.option("--small", is_flag=True, default=None, help="One etcd instead of three.")
-@click.option("--block", type=click.IntRange(1, 254), help="Use addresses 127.19.BLOCK.x (1 if not told).")
+@click.option(
+    "--block", type=click.IntRange(1, 254), help="Use addresses 127.19.BLOCK.x (1 if not told)."
+)
 @click.option("--once", is_flag=True, help="Take the cluster down at the end.")
-@click.option("--sync", type=click.Choice(["on", "off"]), default="on", show_default=True, help="Synchronous replication.")
-@click.option("--compare", type=click.Choice(["stock"]), help="Then the same without the suite; both side by side.")
+@click.option(
+    "--sync",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    show_default=True,
+    help="Synchronous replication.",
+)
+@click.option(
+    "--compare",
+    type=click.Choice(["stock"]),
+    help="Then the same without the suite; both side by side.",
+)
 @click.option(
     "--json",
     "json_file",
@@ -139,18 +151,3 @@ def demo_status(context: click.Context, state_dir: Path) -> None:
 
 
 cli.add_command(drill)
-
-
-def main() -> None:
-    """Entry point: errors of ours are one message, without a traceback."""
-    try:
-        sys.exit(cli(standalone_mode=False) or 0)
-    except SetupError as problem:
-        click.echo(f"odoo-ha: {problem}", err=True)
-        sys.exit(1)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(problem.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("odoo-ha: interrupted", err=True)
-        sys.exit(INTERRUPTED)

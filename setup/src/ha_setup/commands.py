@@ -48,14 +48,20 @@ def run_logged(
         try:
             process.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired:
-            raise error(f"{what} did not end within {timeout:.0f} s; its output is in {log}") from None
+            raise error(
+                f"{what} did not end within {timeout:.0f} s; its output is in {log}"
+            ) from None
         finally:
             end_process(process)
     if process.returncode != 0:
-        raise error(f"{what} failed (exit code {process.returncode}); the whole output is in {log}:\n{tail(log, start)}")
+        raise error(
+            f"{what} failed (exit code {process.returncode}); the whole output is in {log}:\n{tail(log, start)}"
+        )
 
 
-def capture(argv: Sequence[str | Path], *, timeout: float, env: Mapping[str, str] | None = None) -> str | None:
+def capture(
+    argv: Sequence[str | Path], *, timeout: float, env: Mapping[str, str] | None = None
+) -> str | None:
     """Standard output of a short program; None when it is absent, fails or takes too long."""
     try:
         done = subprocess.run(

@@ -17,7 +17,7 @@ from ha_setup.errors import PreflightError, SetupError
 from ha_setup.files import write_file
 from ha_setup.locks import locked
 from ha_setup.progress import Progress
-from ha_setup.signals import interruptible
+from ha_setup.signals import interruptible, uninterrupted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +51,16 @@ def demonstrate(options: DemoOptions, progress: Progress, console: Console) -> b
         except PreflightError:
             raise  # nothing was started; what runs already is left alone
         except BaseException:
-            cluster.down(progress)
+            with uninterrupted():
+                cluster.down(progress)
             raise
         html, figures = _write_reports(options, cluster, results)
         if options.once:
             cluster.down(progress)
     print_report(results, console)
-    console.print(f"\nthe whole demonstration took {time.monotonic() - started:.0f} s", highlight=False)
+    console.print(
+        f"\nthe whole demonstration took {time.monotonic() - started:.0f} s", highlight=False
+    )
     console.print(f"report: {html}\nfigures: {figures}", soft_wrap=True, highlight=False)
     if not options.once:
         print_addresses(cluster, console)
@@ -74,12 +77,16 @@ def _perform(cluster: Cluster, options: DemoOptions, progress: Progress) -> list
         if cluster.variant != "suite":
             cluster.use_variant("suite", progress)
     write_logins(cluster)
-    drill = DrillOptions(fault=Fault.KILL_PRIMARY, sync=options.synchronous, variants=options.variants)
+    drill = DrillOptions(
+        fault=Fault.KILL_PRIMARY, sync=options.synchronous, variants=options.variants
+    )
     with progress.step("drill: kill the primary's host"):
         return run(cluster, drill, progress)
 
 
-def _write_reports(options: DemoOptions, cluster: Cluster, results: list[RunResult]) -> tuple[Path, Path]:
+def _write_reports(
+    options: DemoOptions, cluster: Cluster, results: list[RunResult]
+) -> tuple[Path, Path]:
     html = options.html_file or cluster.layout.directory / "report.html"
     figures = options.json_file or cluster.layout.directory / "report.json"
     write_file(html.absolute(), render_page(results))
@@ -110,7 +117,11 @@ def show_status(state_dir: Path, console: Console) -> bool:
         table.add_row(name, cluster.layout.node(name).host.address, f"[{colors[state]}]{state}[/]")
     console.print(table)
     if not cluster.is_up():
-        console.print("the demonstration is not up" if set(states.values()) == {"down"} else "not all nodes are up")
+        console.print(
+            "the demonstration is not up"
+            if set(states.values()) == {"down"}
+            else "not all nodes are up"
+        )
         return False
     try:
         console.print(f"primary: {cluster.primary(timeout=3.0)}", highlight=False)

@@ -7,19 +7,16 @@ import tempfile
 from pathlib import Path
 
 
-def write_file(path: Path, text: str, *, mode: int = 0o644, owner: tuple[int, int] | None = None) -> bool:
+def write_file(
+    path: Path, text: str, *, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> bool:
     """Replace `path` atomically; False when it held that text already.
 
     The mode is set before the text is written: a secret is never readable to others, not even
     for a moment.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    same = False
-    try:
-        same = path.read_text() == text
-    except OSError:
-        pass
-    if same:
+    if _holds(path, text):
         path.chmod(mode)
         if owner is not None:
             os.chown(path, *owner)
@@ -36,3 +33,10 @@ def write_file(path: Path, text: str, *, mode: int = 0o644, owner: tuple[int, in
         Path(name).unlink(missing_ok=True)
         raise
     return True
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_text() == text
+    except OSError:
+        return False

@@ -13,7 +13,9 @@ from ha_setup.errors import SetupError
 
 
 @contextmanager
-def locked(path: Path, *, waiting: Callable[[str], None] | None = None, timeout: float = 0.0) -> Iterator[int]:
+def locked(
+    path: Path, *, waiting: Callable[[str], None] | None = None, timeout: float = 0.0
+) -> Iterator[int]:
     """Hold the lock file `path`; yields its descriptor, for child processes that must keep it.
 
     Waits up to `timeout` seconds and then raises SetupError naming the holder.
@@ -30,7 +32,9 @@ def locked(path: Path, *, waiting: Callable[[str], None] | None = None, timeout:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path, waiting: Callable[[str], None] | None, timeout: float) -> None:
+def _acquire(
+    descriptor: int, path: Path, waiting: Callable[[str], None] | None, timeout: float
+) -> None:
     deadline = time.monotonic() + timeout
     told = False
     while True:

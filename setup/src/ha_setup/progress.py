@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+PLAIN_INTERVAL_S = 10.0
 
 
 class Step(Protocol):
@@ -26,6 +27,7 @@ class Progress:
         self._console = console or Console(stderr=True, highlight=False)
         self._status: Status | None = None
         self._titles: list[str] = []
+        self._told = 0.0
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -66,13 +68,18 @@ class Progress:
         elif self._status is not None:
             self._status.update(escape(" › ".join(self._titles)))
         elapsed = time.monotonic() - started
-        self._line(f"{escape(title)}: {outcome} [dim]({elapsed:.1f} s)[/dim]", depth=len(self._titles))
+        self._line(
+            f"{escape(title)}: {outcome} [dim]({elapsed:.1f} s)[/dim]", depth=len(self._titles)
+        )
 
     def show(self, title: str, detail: str, started: float) -> None:
-        """Refresh the animated line; on a plain console details are left out."""
+        """Refresh the animated line; on a plain console, a line now and then."""
+        now = time.monotonic()
         if self._status is not None:
-            elapsed = time.monotonic() - started
-            self._status.update(escape(f"{title} — {detail} ({elapsed:.0f} s)"))
+            self._status.update(escape(f"{title} — {detail} ({now - started:.0f} s)"))
+        elif now - max(started, self._told) >= PLAIN_INTERVAL_S:
+            self._told = now
+            self._line(escape(f"  {detail} ({now - started:.0f} s)"), depth=len(self._titles) - 1)
 
     def _line(self, markup: str, *, depth: int) -> None:
         self._console.print("  " * depth + markup, soft_wrap=True)

@@ -72,10 +72,16 @@ def suite_modules(addons: Path) -> Modules:
         names.append(manifest.parent.name)
         for file in sorted(manifest.parent.rglob("*")):
             # What a database holds of an addon; its tests and its Python run from the files.
-            if file.suffix in (".xml", ".csv", ".py") and "tests" not in file.parts and file.is_file():
+            if (
+                file.suffix in (".xml", ".csv", ".py")
+                and "tests" not in file.parts
+                and file.is_file()
+            ):
                 digest.update(f"{file.relative_to(addons)}\0".encode() + file.read_bytes())
     if not names:
-        raise ClusterError(f"{addons} holds none of the suite's addons (ha_*): this checkout is incomplete")
+        raise ClusterError(
+            f"{addons} holds none of the suite's addons (ha_*): this checkout is incomplete"
+        )
     return Modules(tuple(names), digest.hexdigest()[:32])
 
 
@@ -146,7 +152,9 @@ class DatabaseWork:
     def fingerprint(self) -> str:
         """Changes when what is installed, or who may log in, would."""
         suite = self.modules.fingerprint if self.variant == "suite" else "stock"
-        accounts = hashlib.sha256(f"{self.secrets.odoo_admin} {self.secrets.odoo_user}".encode()).hexdigest()[:16]
+        accounts = hashlib.sha256(
+            f"{self.secrets.odoo_admin} {self.secrets.odoo_user}".encode()
+        ).hexdigest()[:16]
         return f"1:{suite}:{accounts}"
 
     def needed(self) -> bool:
@@ -173,9 +181,13 @@ class DatabaseWork:
         script = PREPARE_SCRIPT.format(answers=answers, prepared=PREPARED)
         self._odoo(["shell"], [], what=f"creating the users of {self.database}", script=script)
         if prepared_fingerprint(self.primary, self.secrets, self.database) != self.fingerprint:
-            raise ClusterError(f"the users of {self.database} could not be created; the output is in {self.log}")
+            raise ClusterError(
+                f"the users of {self.database} could not be created; the output is in {self.log}"
+            )
 
-    def _odoo(self, command: list[str], arguments: list[str], *, what: str, script: str | None = None) -> None:
+    def _odoo(
+        self, command: list[str], arguments: list[str], *, what: str, script: str | None = None
+    ) -> None:
         python, odoo, *configured = self.launch.argv
         for directory in self.launch.directories:
             directory.mkdir(parents=True, exist_ok=True)
@@ -183,9 +195,22 @@ class DatabaseWork:
             write_file(file.path, file.text, mode=file.mode)
         run_logged(
             [
-                python, odoo, *command, *configured, "-d", self.database,
-                "--db_host", self.primary.address, "--db_port", str(at.PG_PORT),
-                "--no-http", "--workers", "0", "--max-cron-threads", "0", *arguments,
+                python,
+                odoo,
+                *command,
+                *configured,
+                "-d",
+                self.database,
+                "--db_host",
+                self.primary.address,
+                "--db_port",
+                str(at.PG_PORT),
+                "--no-http",
+                "--workers",
+                "0",
+                "--max-cron-threads",
+                "0",
+                *arguments,
             ],
             self.log,
             timeout=INSTALL_TIMEOUT_S,

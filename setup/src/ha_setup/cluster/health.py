@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg2
 import requests
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ha_setup.cluster import layout as at
 from ha_setup.cluster.layout import Host, Layout
@@ -52,19 +52,30 @@ def get(url: str, *, host: str | None = None, timeout: float = HTTP_TIMEOUT_S) -
     """A GET straight to a cluster address, whatever proxies the environment names."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, headers={"Host": host} if host else {}, timeout=timeout, allow_redirects=False)
+        return session.get(
+            url, headers={"Host": host} if host else {}, timeout=timeout, allow_redirects=False
+        )
 
 
 def etcd_member(host: Host) -> str | None:
     try:
         answer = get(f"http://{host.address}:{at.ETCD_CLIENT_PORT}/health")
-        return None if answer.ok and answer.json().get("health") == "true" else f"{host.name} has no leader"
+        return (
+            None
+            if answer.ok and answer.json().get("health") == "true"
+            else f"{host.name} has no leader"
+        )
     except (requests.RequestException, ValueError):
         return f"{host.name} does not answer"
 
 
 def connect(
-    host: Host, user: str, password: str, dbname: str = "postgres", *, statement_timeout_ms: int = 10_000
+    host: Host,
+    user: str,
+    password: str,
+    dbname: str = "postgres",
+    *,
+    statement_timeout_ms: int = 10_000,
 ) -> Connection:
     """A connection in autocommit mode that cannot hang: connect 2 s, TCP 5 s, statements as given."""
     made = psycopg2.connect(
@@ -90,7 +101,9 @@ def session(
     host: Host, secrets: Secrets, dbname: str = "postgres", *, statement_timeout_ms: int = 10_000
 ) -> Iterator[Cursor]:
     """A superuser's cursor in autocommit mode; the connection is closed at the end."""
-    link = connect(host, "postgres", secrets.postgres, dbname, statement_timeout_ms=statement_timeout_ms)
+    link = connect(
+        host, "postgres", secrets.postgres, dbname, statement_timeout_ms=statement_timeout_ms
+    )
     try:
         with link.cursor() as cursor:
             yield cursor
@@ -113,14 +126,18 @@ def patroni_members(layout: Layout) -> list[dict[str, Any]]:
     """Members as the first Patroni that answers sees them; empty when none does."""
     for host in layout.pg:
         try:
-            members = get(f"http://{host.address}:{at.PATRONI_PORT}/cluster").json().get("members", [])
+            members = (
+                get(f"http://{host.address}:{at.PATRONI_PORT}/cluster").json().get("members", [])
+            )
             return [m for m in members if isinstance(m, dict)]
         except (requests.RequestException, ValueError):
             continue
     return []
 
 
-def postgres_cluster(members: Sequence[dict[str, Any]], expected: int, *, synchronous: bool) -> str | None:
+def postgres_cluster(
+    members: Sequence[dict[str, Any]], expected: int, *, synchronous: bool
+) -> str | None:
     """Judge Patroni's members. Pure: one leader that runs, all others streaming on its timeline."""
     if len(members) < expected:
         return f"Patroni shows {len(members)} of {expected} members"
@@ -181,7 +198,9 @@ def redis_cluster(layout: Layout, secrets: Secrets) -> str | None:
     primaries = []
     for host in layout.redis:
         try:
-            info = redis_info(redis_command(host, at.REDIS_PORT, secrets.redis, "INFO", "replication"))
+            info = redis_info(
+                redis_command(host, at.REDIS_PORT, secrets.redis, "INFO", "replication")
+            )
         except (OSError, ValueError):
             return f"{host.name} does not answer"
         if info.get("role") == "master":
@@ -196,7 +215,12 @@ def redis_cluster(layout: Layout, secrets: Secrets) -> str | None:
     for sentinel in layout.redis:
         try:
             named = redis_command(
-                sentinel, at.SENTINEL_PORT, secrets.redis, "SENTINEL", "get-master-addr-by-name", at.REDIS_SERVICE
+                sentinel,
+                at.SENTINEL_PORT,
+                secrets.redis,
+                "SENTINEL",
+                "get-master-addr-by-name",
+                at.REDIS_SERVICE,
             )
         except (OSError, ValueError):
             return f"the Sentinel of {sentinel.name} does not answer"
@@ -247,7 +271,11 @@ def balancer_database(layout: Layout, primary: str) -> str | None:
     up = servers_up(layout, "postgresql_primary")
     if up is None:
         return "HAProxy does not answer"
-    return None if up == {primary} else f"HAProxy routes PostgreSQL to {', '.join(sorted(up)) or 'nothing'}"
+    return (
+        None
+        if up == {primary}
+        else f"HAProxy routes PostgreSQL to {', '.join(sorted(up)) or 'nothing'}"
+    )
 
 
 def servers_up(layout: Layout, backend: str) -> set[str] | None:

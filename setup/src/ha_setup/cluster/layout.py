@@ -31,10 +31,6 @@ ETCD_PEER_PORT = 12380
 REDIS_PORT = 16379
 SENTINEL_PORT = 36379
 S3_PORT = 18333
-S3_MASTER_PORT = 19333
-S3_VOLUME_PORT = 18880
-S3_FILER_PORT = 18888
-GRPC_OFFSET = 10000  # SeaweedFS: each port has a gRPC sibling this much higher
 ODOO_PORT = 18069
 GEVENT_PORT = 18072
 BALANCER_SUITE_PORT = 18080
@@ -59,6 +55,52 @@ class Node:
     kind: str
     host: Host
     ports: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class S3Ports:
+    """SeaweedFS's inner ports.
+
+    It names Unix sockets in /tmp after them whatever address it has, and two clusters that meet
+    there take each other for one: the ports differ from block to block.
+    """
+
+    block: int
+
+    def _port(self, number: int) -> int:
+        return 20_000 + 10 * self.block + number
+
+    @property
+    def master(self) -> int:
+        return self._port(0)
+
+    @property
+    def volume(self) -> int:
+        return self._port(1)
+
+    @property
+    def filer(self) -> int:
+        return self._port(2)
+
+    @property
+    def master_grpc(self) -> int:
+        return self._port(3)
+
+    @property
+    def volume_grpc(self) -> int:
+        return self._port(4)
+
+    @property
+    def filer_grpc(self) -> int:
+        return self._port(5)
+
+    @property
+    def s3_grpc(self) -> int:
+        return self._port(6)
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        return tuple(self._port(number) for number in range(7))
 
 
 @dataclass(frozen=True)
@@ -94,6 +136,10 @@ class Layout:
         return self._host("s3", 41)
 
     @property
+    def s3_ports(self) -> S3Ports:
+        return S3Ports(self.block)
+
+    @property
     def odoo(self) -> tuple[Host, ...]:
         return tuple(self._host(f"odoo{i}", 50 + i) for i in (1, 2))
 
@@ -104,7 +150,6 @@ class Layout:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """Every startable node, in the order in which they start."""
-        s3_ports = (S3_MASTER_PORT, S3_VOLUME_PORT, S3_FILER_PORT, S3_PORT)
         return (
             *(Node(h.name, "etcd", h, (ETCD_CLIENT_PORT, ETCD_PEER_PORT)) for h in self.etcd),
             *(Node(h.name, "redis", h, (REDIS_PORT,)) for h in self.redis),
@@ -112,7 +157,7 @@ class Layout:
                 Node(h.name.replace("redis", "sentinel"), "sentinel", h, (SENTINEL_PORT,))
                 for h in self.redis
             ),
-            Node("s3", "s3", self.s3, (*s3_ports, *(port + GRPC_OFFSET for port in s3_ports))),
+            Node("s3", "s3", self.s3, (S3_PORT, *self.s3_ports.all)),
             *(Node(h.name, "pg", h, (PG_PORT, PATRONI_PORT)) for h in self.pg),
             *(Node(h.name.replace("odoo", "sidecar"), "sidecar", h, ()) for h in self.odoo),
             *(Node(h.name, "odoo", h, (ODOO_PORT, GEVENT_PORT)) for h in self.odoo),

@@ -36,7 +36,9 @@ class Plan:
             case "etcd":
                 return render_database.etcd(layout, parts, host)
             case "pg":
-                return render_database.patroni(layout, parts, secrets, host, synchronous=synchronous)
+                return render_database.patroni(
+                    layout, parts, secrets, host, synchronous=synchronous
+                )
             case "redis":
                 return render_stores.redis(layout, parts, secrets, host)
             case "sentinel":

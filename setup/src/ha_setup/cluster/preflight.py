@@ -38,7 +38,9 @@ def problems(layout: Layout, seen: Observation) -> list[str]:
     """All that stands in the way, each with its remedy. Pure."""
     found = []
     for address, port, holder in seen.taken:
-        found.append(f"{address}:{port} is in use by {holder}: end it, or choose other addresses with --block")
+        found.append(
+            f"{address}:{port} is in use by {holder}: end it, or choose other addresses with --block"
+        )
     if seen.unreachable_addresses:
         found.append(
             f"this machine cannot listen on {', '.join(seen.unreachable_addresses)}: "
@@ -98,7 +100,9 @@ def check(layout: Layout, absent: Iterable[Node], *, running_already: bool) -> N
     """Raise PreflightError with all that stands in the way."""
     found = problems(layout, observe(layout, absent, running_already=running_already))
     if found:
-        raise PreflightError("this machine is not ready:\n" + "\n".join(f"  - {line}" for line in found))
+        raise PreflightError(
+            "this machine is not ready:\n" + "\n".join(f"  - {line}" for line in found)
+        )
 
 
 def _try_to_listen(address: str, port: int) -> int:
@@ -121,7 +125,7 @@ def _holder(address: str, port: int) -> str:
                 connection.status == psutil.CONN_LISTEN
                 and local
                 and local.port == port
-                and local.ip in (address, "0.0.0.0", "::")
+                and local.ip in (address, "0.0.0.0", "::")  # noqa: S104 - compared, not bound
                 and connection.pid
             ):
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"

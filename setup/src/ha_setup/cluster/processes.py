@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -34,7 +35,9 @@ def postgres_user() -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam("postgres")
     except KeyError:
-        raise ClusterError("there is no user postgres, and PostgreSQL refuses to run as root: adduser postgres") from None
+        raise ClusterError(
+            "there is no user postgres, and PostgreSQL refuses to run as root: adduser postgres"
+        ) from None
 
 
 class Processes:
@@ -76,16 +79,18 @@ class Processes:
                     env=self.environment(node, launch),
                     user=account.pw_uid if account else None,
                     group=account.pw_gid if account else None,
-                    extra_groups=os.getgrouplist(account.pw_name, account.pw_gid) if account else None,
+                    extra_groups=os.getgrouplist(account.pw_name, account.pw_gid)
+                    if account
+                    else None,
                     umask=0o022,
                 )
             except OSError as problem:
-                raise ClusterError(f"{node} cannot be started: {launch.argv[0]}: {problem.strerror}") from None
+                raise ClusterError(
+                    f"{node} cannot be started: {launch.argv[0]}: {problem.strerror}"
+                ) from None
         self._children.append(child)
-        try:
+        with suppress(psutil.NoSuchProcess):
             self._registry.record(node, Entry(child.pid, psutil.Process(child.pid).create_time()))
-        except psutil.NoSuchProcess:
-            pass
         return child.pid
 
     def environment(self, node: str, launch: Launch) -> dict[str, str]:
@@ -95,7 +100,6 @@ class Processes:
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "HOME": account.pw_dir if account else str(self._layout.directory),
-            "TMPDIR": "/tmp",
             MARK: self.mark_of(node),
         }
         return env | dict(launch.env)
@@ -153,7 +157,7 @@ class Processes:
         """
         names = list(nodes)
         before = {name: self.of(name) for name in names}
-        for name, processes in before.items():
+        for processes in before.values():
             for process in _to_terminate(processes):
                 _send(process, signal.SIGTERM)
             for process in processes:
@@ -176,7 +180,9 @@ class Processes:
             self._reap()
             left = [p for p in left if _lives(p)]
             if left and time.monotonic() > deadline:
-                raise ClusterError("these processes do not end: " + ", ".join(describe(p) for p in left))
+                raise ClusterError(
+                    "these processes do not end: " + ", ".join(describe(p) for p in left)
+                )
 
 
 def postmaster_of(data: Path) -> psutil.Process | None:
@@ -254,7 +260,5 @@ def _to_terminate(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.Error):
         process.send_signal(number)
-    except psutil.Error:
-        pass

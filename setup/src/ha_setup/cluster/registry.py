@@ -43,7 +43,11 @@ def parse_registry(text: str) -> dict[str, Entry]:
 def format_registry(entries: Mapping[str, Entry]) -> str:
     return (
         json.dumps(
-            {node: {"pid": e.pid, "create_time": e.create_time} for node, e in sorted(entries.items())}, indent=1
+            {
+                node: {"pid": e.pid, "create_time": e.create_time}
+                for node, e in sorted(entries.items())
+            },
+            indent=1,
         )
         + "\n"
     )

@@ -44,7 +44,9 @@ def etcd(layout: Layout, parts: Parts, host: Host) -> Launch:
     )
 
 
-def patroni(layout: Layout, parts: Parts, secrets: Secrets, host: Host, *, synchronous: bool) -> Launch:
+def patroni(
+    layout: Layout, parts: Parts, secrets: Secrets, host: Host, *, synchronous: bool
+) -> Launch:
     """One Patroni node with its PostgreSQL."""
     config = layout.conf_dir(host.name) / "patroni.yml"
     return Launch(
@@ -53,7 +55,10 @@ def patroni(layout: Layout, parts: Parts, secrets: Secrets, host: Host, *, synch
         files=(
             ConfigFile(
                 config,
-                json.dumps(patroni_config(layout, parts, secrets, host, synchronous=synchronous), indent=2) + "\n",
+                json.dumps(
+                    patroni_config(layout, parts, secrets, host, synchronous=synchronous), indent=2
+                )
+                + "\n",
                 mode=0o600,
             ),
         ),

@@ -71,9 +71,13 @@ def _suite(layout: Layout) -> str:
     when theirs dies.
     """
     servers = "\n".join(
-        f"    server {h.name} {h.address}:{at.ODOO_PORT} maxconn {at.ODOO_WORKERS}" for h in layout.odoo
+        f"    server {h.name} {h.address}:{at.ODOO_PORT} maxconn {at.ODOO_WORKERS}"
+        for h in layout.odoo
     )
-    websockets = "\n".join(f"    server {h.name} {h.address}:{at.GEVENT_PORT} track suite_odoo/{h.name}" for h in layout.odoo)
+    websockets = "\n".join(
+        f"    server {h.name} {h.address}:{at.GEVENT_PORT} track suite_odoo/{h.name}"
+        for h in layout.odoo
+    )
     return f"""\
 {_frontend(layout, "suite", at.BALANCER_SUITE_PORT)}
 backend suite_odoo
@@ -92,7 +96,10 @@ backend suite_websocket
 def _stock(layout: Layout) -> str:
     """As the guides have it, but with a Host header: without one stock Odoo answers 500 to the check."""
     servers = "\n".join(f"    server {h.name} {h.address}:{at.ODOO_PORT}" for h in layout.odoo)
-    websockets = "\n".join(f"    server {h.name} {h.address}:{at.GEVENT_PORT} track stock_odoo/{h.name}" for h in layout.odoo)
+    websockets = "\n".join(
+        f"    server {h.name} {h.address}:{at.GEVENT_PORT} track stock_odoo/{h.name}"
+        for h in layout.odoo
+    )
     return f"""\
 {_frontend(layout, "stock", at.BALANCER_STOCK_PORT)}
 backend stock_odoo
@@ -111,7 +118,8 @@ backend stock_websocket
 def _postgres(layout: Layout) -> str:
     """The route to the primary that Patroni's guides give, for the stock variant."""
     servers = "\n".join(
-        f"    server {h.name} {h.address}:{at.PG_PORT} check port {at.PATRONI_PORT}" for h in layout.pg
+        f"    server {h.name} {h.address}:{at.PG_PORT} check port {at.PATRONI_PORT}"
+        for h in layout.pg
     )
     return f"""\
 frontend postgresql

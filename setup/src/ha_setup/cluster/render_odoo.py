@@ -23,7 +23,11 @@ def odoo(
 ) -> Launch:
     """One prefork Odoo node with its gevent process."""
     config = odoo_config_file(layout, host, variant)
-    files = [ConfigFile(config, odoo_config(layout, secrets, host, variant=variant, addons=addons), mode=0o600)]
+    files = [
+        ConfigFile(
+            config, odoo_config(layout, secrets, host, variant=variant, addons=addons), mode=0o600
+        )
+    ]
     data = layout.shared_data_dir
     if variant == "suite":
         data = layout.data_dir(host.name)
@@ -64,7 +68,9 @@ def secret_files(layout: Layout, node: str, secrets: Secrets) -> list[ConfigFile
     ]
 
 
-def odoo_config(layout: Layout, secrets: Secrets, host: Host, *, variant: Variant, addons: Path) -> str:
+def odoo_config(
+    layout: Layout, secrets: Secrets, host: Host, *, variant: Variant, addons: Path
+) -> str:
     """The text of odoo.conf."""
     suite = variant == "suite"
     first = host == layout.odoo[0]
@@ -94,7 +100,11 @@ def odoo_config(layout: Layout, secrets: Secrets, host: Host, *, variant: Varian
         options["server_wide_modules"] = "base,rpc,web,ha_base"
     lines = ["[options]", *(f"{name} = {value}" for name, value in options.items())]
     if suite:
-        lines += ["", "[ha]", *(f"{name} = {value}" for name, value in suite_settings(layout, secrets, host).items())]
+        lines += [
+            "",
+            "[ha]",
+            *(f"{name} = {value}" for name, value in suite_settings(layout, secrets, host).items()),
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -74,6 +74,8 @@ def s3(layout: Layout, parts: Parts, secrets: Secrets) -> Launch:
     host = layout.s3
     config = layout.conf_dir(host.name) / "s3.json"
     data = layout.data_dir(host.name)
+    run = layout.run_dir(host.name)
+    ports = layout.s3_ports
     identity = {
         "name": "odoo",
         "credentials": [{"accessKey": secrets.s3_access_key, "secretKey": secrets.s3_secret_key}],
@@ -87,12 +89,18 @@ def s3(layout: Layout, parts: Parts, secrets: Secrets) -> Launch:
             f"-dir={data}",
             f"-ip={host.address}",
             f"-ip.bind={host.address}",
-            f"-master.port={at.S3_MASTER_PORT}",
-            f"-volume.port={at.S3_VOLUME_PORT}",
+            f"-master.port={ports.master}",
+            f"-master.port.grpc={ports.master_grpc}",
+            f"-volume.port={ports.volume}",
+            f"-volume.port.grpc={ports.volume_grpc}",
             "-filer",
-            f"-filer.port={at.S3_FILER_PORT}",
+            f"-filer.port={ports.filer}",
+            f"-filer.port.grpc={ports.filer_grpc}",
+            f"-filer.localSocket={run}/filer.sock",
             "-s3",
             f"-s3.port={at.S3_PORT}",
+            f"-s3.port.grpc={ports.s3_grpc}",
+            f"-s3.localSocket={run}/s3.sock",
             f"-s3.config={config}",
             "-volume.max=20",
             "-volume.preStopSeconds=1",
@@ -101,5 +109,5 @@ def s3(layout: Layout, parts: Parts, secrets: Secrets) -> Launch:
             "-master.volumeSizeLimitMB=64",
         ),
         files=(ConfigFile(config, json.dumps({"identities": [identity]}, indent=1), mode=0o600),),
-        directories=(data,),
+        directories=(data, run),
     )

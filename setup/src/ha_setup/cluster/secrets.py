@@ -49,7 +49,9 @@ def load_or_create(directory: Path) -> Secrets:
         write_file(file, json.dumps(asdict(made), indent=1), mode=0o600)
         return made
     except PermissionError:
-        raise ClusterError(f"{file} belongs to another user ({_owner(file)}): run as that user") from None
+        raise ClusterError(
+            f"{file} belongs to another user ({_owner(file)}): run as that user"
+        ) from None
     except (ValueError, KeyError, TypeError):
         raise ClusterError(
             f"{file} is not a complete set of passwords: run `demo down --purge` and start again"

@@ -48,7 +48,9 @@ def parts_dir(state_dir: Path) -> Path:
     return state_dir / "parts"
 
 
-def install(state_dir: Path, progress: Progress | None = None, odoo_source: Path | None = None) -> Parts:
+def install(
+    state_dir: Path, progress: Progress | None = None, odoo_source: Path | None = None
+) -> Parts:
     """Install what is missing below `state_dir`/parts and return all of it.
 
     `odoo_source` (default: $ODOO_SOURCE) is an Odoo of the user's own. Raises PartsError with the
@@ -71,7 +73,9 @@ def install(state_dir: Path, progress: Progress | None = None, odoo_source: Path
         path = python_path(source, directory / "odoo-path")
     for program in (servers / "patroni", servers / "weed"):
         if not program.is_file():
-            raise PartsError(f"{program} is missing although its packages are installed: remove {servers.parent} and run again")
+            raise PartsError(
+                f"{program} is missing although its packages are installed: remove {servers.parent} and run again"
+            )
     parts = Parts(
         odoo_python=odoo_python,
         odoo_script=source.script,
@@ -87,7 +91,10 @@ def install(state_dir: Path, progress: Progress | None = None, odoo_source: Path
         etcd=programs.etcd,
         etcdctl=programs.etcdctl,
     )
-    write_file(directory / MEMORY, json.dumps({name: str(value) for name, value in asdict(parts).items()}, indent=1))
+    write_file(
+        directory / MEMORY,
+        json.dumps({name: str(value) for name, value in asdict(parts).items()}, indent=1),
+    )
     return parts
 
 
@@ -95,10 +102,17 @@ def load(state_dir: Path) -> Parts:
     """The parts as they were installed; PartsError when they were not, or are gone."""
     try:
         raw = json.loads((parts_dir(state_dir) / MEMORY).read_text())
-        found = {f.name: str(raw[f.name]) if f.name == "odoo_version" else Path(raw[f.name]) for f in fields(Parts)}
-        gone = [str(path) for path in found.values() if isinstance(path, Path) and not path.exists()]
+        found = {
+            f.name: str(raw[f.name]) if f.name == "odoo_version" else Path(raw[f.name])
+            for f in fields(Parts)
+        }
+        gone = [
+            str(path) for path in found.values() if isinstance(path, Path) and not path.exists()
+        ]
     except (OSError, ValueError, KeyError, TypeError):
-        raise PartsError(f"nothing is installed in {state_dir}: run `odoo-ha parts install` first") from None
+        raise PartsError(
+            f"nothing is installed in {state_dir}: run `odoo-ha parts install` first"
+        ) from None
     if gone:
         raise PartsError(f"{', '.join(gone)} went away: run `odoo-ha parts install` again")
     return Parts(**found)  # type: ignore[arg-type]

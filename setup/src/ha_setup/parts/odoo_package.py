@@ -60,7 +60,9 @@ def machine_archives(etc: Path = Path("/etc/apt")) -> list[Archive]:
     return archives
 
 
-def ensure_odoo_package(parts_dir: Path, log: Path, progress: Progress, keep_open: tuple[int, ...]) -> Path:
+def ensure_odoo_package(
+    parts_dir: Path, log: Path, progress: Progress, keep_open: tuple[int, ...]
+) -> Path:
     """The root with Odoo extracted; fetched when it is not there completely."""
     root = parts_dir / "odoo"
     stamp = Stamp.of(root, *PACKAGES)
@@ -83,16 +85,26 @@ def ensure_odoo_package(parts_dir: Path, log: Path, progress: Progress, keep_ope
     with progress.step("fetch Odoo 19") as step:
         step.update("package lists")
         run_logged(
-            [*apt, "update"], log, timeout=DOWNLOAD_TIMEOUT_S, what="apt-get update (for Odoo)", cwd=work,
-            keep_open=keep_open, error=PartsError,
+            [*apt, "update"],
+            log,
+            timeout=DOWNLOAD_TIMEOUT_S,
+            what="apt-get update (for Odoo)",
+            cwd=work,
+            keep_open=keep_open,
+            error=PartsError,
         )
         step.update("123 MB")
         debs = work / "debs"
         debs.mkdir(exist_ok=True)
         # apt resumes what an interrupted run left here, and checks every file against the signed lists.
         run_logged(
-            [*apt, "download", *PACKAGES], log, timeout=DOWNLOAD_TIMEOUT_S, what="the download of Odoo 19", cwd=debs,
-            keep_open=keep_open, error=PartsError,
+            [*apt, "download", *PACKAGES],
+            log,
+            timeout=DOWNLOAD_TIMEOUT_S,
+            what="the download of Odoo 19",
+            cwd=debs,
+            keep_open=keep_open,
+            error=PartsError,
         )
     with progress.step("extract Odoo 19"):
         stamp.clear()
@@ -102,7 +114,11 @@ def ensure_odoo_package(parts_dir: Path, log: Path, progress: Progress, keep_ope
         fresh.chmod(0o755)
         for deb in sorted(debs.glob("*.deb")):
             run_logged(
-                ["dpkg-deb", "-x", deb, fresh], log, timeout=600, what=f"extracting {deb.name}", keep_open=keep_open,
+                ["dpkg-deb", "-x", deb, fresh],
+                log,
+                timeout=600,
+                what=f"extracting {deb.name}",
+                keep_open=keep_open,
                 error=PartsError,
             )
         _refuse_dangling_links(fresh)
@@ -156,5 +172,3 @@ def _redirect(link: Path, root: Path) -> bool:
     link.unlink()
     link.symlink_to(os.path.relpath(inside, link.parent))
     return True
-
-

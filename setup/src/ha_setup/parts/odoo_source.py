@@ -44,7 +44,9 @@ def find_odoo(root: Path) -> OdooSource:
         text = release.read_text(encoding="utf-8")
     except OSError as problem:
         raise PartsError(f"{release} cannot be read ({problem.strerror}). {REMEDY}") from None
-    match = re.search(r"^version_info\s*=\s*\(\s*'?(?:saas~)?(\d+)'?\s*,\s*(\d+)", text, re.MULTILINE)
+    match = re.search(
+        r"^version_info\s*=\s*\(\s*'?(?:saas~)?(\d+)'?\s*,\s*(\d+)", text, re.MULTILINE
+    )
     if match is None:
         raise PartsError(f"{release} does not say which version it is. {REMEDY}")
     version = f"{match[1]}.{match[2]}"
@@ -62,10 +64,15 @@ def _locate(root: Path) -> tuple[Path, Path]:
     for prefix in (root / "usr", root):
         script = prefix / "bin" / "odoo"
         if script.is_file():
-            for packages in (prefix / "lib" / "python3" / "dist-packages", *prefix.glob("lib/python3.*/site-packages")):
+            for packages in (
+                prefix / "lib" / "python3" / "dist-packages",
+                *prefix.glob("lib/python3.*/site-packages"),
+            ):
                 if (packages / "odoo" / "release.py").is_file():
                     return script, packages / "odoo"
-            raise PartsError(f"{script} is there, but its package `odoo` is not beside it. {REMEDY}")
+            raise PartsError(
+                f"{script} is there, but its package `odoo` is not beside it. {REMEDY}"
+            )
     raise PartsError(f"{root} has neither odoo-bin nor usr/bin/odoo nor bin/odoo. {REMEDY}")
 
 

@@ -89,7 +89,9 @@ def ensure_programs(log: Path, progress: Progress) -> SystemPrograms:
         found = find_programs()
         missing = missing_packages(found)
         if missing:
-            raise PartsError(f"apt-get installed {', '.join(missing)}, but its programs are not where they should be")
+            raise PartsError(
+                f"apt-get installed {', '.join(missing)}, but its programs are not where they should be"
+            )
     paths = {program: path for program, path in found.items() if path is not None}
     return SystemPrograms(
         pg_bin=paths["postgres"],
@@ -109,10 +111,21 @@ def install_packages(packages: list[str], log: Path) -> None:
         if capture(["dpkg", "--audit"], timeout=60):
             # An earlier installation was interrupted; apt refuses until it is finished.
             run_logged(
-                ["dpkg", "--configure", "-a"], log, timeout=APT_TIMEOUT_S, what="dpkg --configure -a", env=env,
+                ["dpkg", "--configure", "-a"],
+                log,
+                timeout=APT_TIMEOUT_S,
+                what="dpkg --configure -a",
+                env=env,
                 error=PartsError,
             )
-        run_logged([*apt, "update"], log, timeout=APT_TIMEOUT_S, what="apt-get update", env=env, error=PartsError)
+        run_logged(
+            [*apt, "update"],
+            log,
+            timeout=APT_TIMEOUT_S,
+            what="apt-get update",
+            env=env,
+            error=PartsError,
+        )
         run_logged(
             [*apt, "install", "--no-install-recommends", *packages],
             log,
