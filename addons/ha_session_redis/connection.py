@@ -26,6 +26,7 @@ TRANSIENT = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.TryAgainError,
     redis.exceptions.MasterDownError,
+    redis.exceptions.NoScriptError,  # the primary changed between loading and running one
 )
 
 

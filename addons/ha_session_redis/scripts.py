@@ -12,6 +12,9 @@ States: ``live``; ``rotated <rest of the next sid>``; ``ended <unix time>``. The
 the whole identifier. At most one sid of an identifier is live.
 """
 
+import functools
+import hashlib
+
 #: Seconds for which the end of a session is remembered: longer than any request may run.
 KEEP = 86400
 
@@ -28,7 +31,8 @@ end
 local function outlive(milliseconds)
     local least = math.max(milliseconds, keep * 1000)
     if redis.call('PTTL', index) < least then
-        redis.call('PEXPIRE', index, least)
+        -- An hour more than asked for, so that this is no write at each save.
+        redis.call('PEXPIRE', index, least + 3600000)
     end
 end
 local function end_all()
@@ -39,6 +43,7 @@ local function end_all()
     redis.call('HSET', index, '*', 'ended ' .. now())
     outlive(0)
 end
+local known = false
 local function verdict()
     local states = redis.call('HMGET', index, rest, '*')
     local state = states[2] or states[1]
@@ -55,6 +60,7 @@ local function verdict()
     if word == 'rotated' then
         return {'rotated', argument, redis.call('PTTL', session)}
     end
+    known = true
     return nil
 end
 """
@@ -78,7 +84,9 @@ if ARGV[4] == 'sole' then
     end
 end
 redis.call('SET', session, ARGV[2], 'PX', ARGV[3])
-redis.call('HSET', index, rest, 'live')
+if not known then
+    redis.call('HSET', index, rest, 'live')
+end
 outlive(tonumber(ARGV[3]))
 return {'saved', '', 0}
 """
@@ -144,3 +152,9 @@ end
 return 0
 """
 )
+
+
+@functools.cache
+def digest(script: str) -> str:
+    """The name under which Redis knows a script that it has run before."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -233,20 +233,25 @@ class RedisSessionStore(SessionStore):
         return f"{self._settings.redis_prefix}:sessions:{{{identifier}}}"
 
     def _run(self, script: str, sid: str, *arguments: Any) -> Any:
-        keys = [self._document(sid), self._index(sid[:STORED_SESSION_BYTES])]
-        return self._connection.call(
-            lambda client: client.register_script(script)(keys=keys, args=arguments)
-        )
+        keys = (self._document(sid), self._index(sid[:STORED_SESSION_BYTES]))
+
+        def operation(client: redis.Redis) -> Any:
+            try:
+                return client.evalsha(scripts.digest(script), 2, *keys, *arguments)
+            except redis.exceptions.NoScriptError:  # a new or restarted server
+                return client.eval(script, 2, *keys, *arguments)
+
+        return self._connection.call(operation)
 
     def _run_each(self, script: str, identifiers: list[str]) -> list[Any]:
         """One round trip for a batch of identifiers."""
 
         def operation(client: redis.Redis) -> list[Any]:
+            client.script_load(script)
             pipeline = client.pipeline(transaction=False)
-            registered = client.register_script(script)
             for identifier in identifiers:
-                keys = [self._document(identifier), self._index(identifier)]
-                registered(keys=keys, args=[""], client=pipeline)
+                keys = (self._document(identifier), self._index(identifier))
+                pipeline.evalsha(scripts.digest(script), 2, *keys, "")
             return pipeline.execute()
 
         return self._connection.call(operation)
