@@ -91,6 +91,20 @@ def test_a_lost_place_for_the_document_is_said_and_survived(
         wait_until((home / "topology.json").exists, timeout=5, what="the document again")
 
 
+def test_a_dead_thread_ends_the_process_loudly(cluster: Cluster) -> None:
+    """systemd starts it anew; a sidecar that lives on without its eyes would be worse."""
+    sidecar = Sidecar(cluster)
+    broken = "from ha_sidecar import cli, prober; prober.Prober.run = lambda self: 1 / 0; "
+    sidecar.process.argv[1:3] = ["-c", broken + "raise SystemExit(cli.main())"]
+    sidecar.process.start()
+    assert sidecar.process.wait(10) == 1
+    text = sidecar.process.log_text()
+    assert "a thread died" in text
+    assert "ZeroDivisionError" in text
+    assert not sidecar.socket_path.exists()
+    sidecar.__exit__(None, None, None)
+
+
 def test_check_says_what_is_well(cluster: Cluster) -> None:
     sidecar = Sidecar(cluster)
     done = run_check(sidecar)

@@ -10,7 +10,7 @@ import pytest
 from ha_sidecar.election import EtcdWatcher
 from ha_sidecar.errors import Compacted, SourceError, WatchIdle
 from ha_sidecar.etcd import Access, Change, Endpoint, Reading
-from sidecar.tests.integration.cluster import Cluster, Sidecar
+from sidecar.tests.integration.cluster import PREFIX, Cluster, Sidecar
 from tests.servers.addresses import wait_until
 from tests.servers.etcd import Etcd
 
@@ -24,6 +24,13 @@ def etcd(cluster: Cluster) -> Etcd:
 def endpoint(etcd: Etcd) -> Iterator[Endpoint]:
     endpoint = Endpoint(etcd.url, Access(timeout=2.0))
     yield endpoint
+    endpoint.close()
+
+
+def copy_keys(source: Etcd, to: Etcd) -> None:
+    endpoint = Endpoint(source.url, Access(timeout=2.0))
+    for key, value in endpoint.read(PREFIX).values.items():
+        to.put(PREFIX + key, value)
     endpoint.close()
 
 
@@ -136,10 +143,7 @@ def test_endpoint_that_fails_gives_way_to_the_next(cluster: Cluster) -> None:
 def test_frozen_member_gives_way_to_the_next(cluster: Cluster) -> None:
     """Two endpoints; the one that is watched hangs without closing anything."""
     with Etcd() as second:
-        for key, value in (
-            Endpoint(cluster.etcd.url, Access(2.0)).read("/service/demo/").values.items()
-        ):
-            second.put(f"/service/demo/{key}", value)
+        copy_keys(cluster.etcd, second)
         endpoints = [second.url, cluster.etcd.url]
         with Sidecar(cluster, etcd_endpoints=endpoints) as sidecar:
             sidecar.wait_for(state="stable", source="etcd")
@@ -165,24 +169,20 @@ def test_no_etcd_at_the_start_is_said_and_survived(cluster: Cluster) -> None:
 def test_etcd_with_user_and_password(cluster: Cluster) -> None:
     """Tokens die with etcd's process: after its restart the sidecar has to log in again."""
     with Etcd() as locked:
-        for key, value in (
-            Endpoint(cluster.etcd.url, Access(2.0)).read("/service/demo/").values.items()
-        ):
-            locked.put(f"/service/demo/{key}", value)
+        copy_keys(cluster.etcd, locked)
         locked.call("/v3/auth/user/add", {"name": "root", "password": "r00t-pass"})
         locked.call("/v3/auth/user/grant", {"user": "root", "role": "root"})
         locked.call("/v3/auth/enable", {})
-        secret = cluster.password + "-etcd"
 
         def access(password: str) -> Access:
             return Access(2.0, username="root", password=lambda: password)
 
         stranger = Endpoint(locked.url, access("wrong"))
         with pytest.raises(SourceError, match="etcd_username is refused"):
-            stranger.read("/service/demo/")
+            stranger.read(PREFIX)
         stranger.close()
         friend = Endpoint(locked.url, access("r00t-pass"))
-        assert friend.read("/service/demo/").values["leader"] == "pg1"
+        assert friend.read(PREFIX).values["leader"] == "pg1"
         friend.close()
 
         password_file = locked.base / "password"
@@ -197,4 +197,3 @@ def test_etcd_with_user_and_password(cluster: Cluster) -> None:
             locked.process.start()
             sidecar.wait_for(state="stable", source="etcd", timeout=8)
             assert "r00t-pass" not in sidecar.process.log_text()
-        assert secret not in locked.process.log_text()
