@@ -1,9 +1,10 @@
 """Runs Odoo's own tests with and without the suite and prints every test that differs.
 
-Usage: ``python -m tests.odoo_own.compare [--s3] [pytest options]``. The same database, once with stock
+Usage: ``python -m tests.odoo_own.compare [pytest options]``. The same database, once with stock
 Odoo and once with the suite installed and active: sessions in a real Redis behind Sentinels,
-markers, leases and health on; ``--s3`` moves attachments into a real S3 store too, which Odoo's
-tests of its own filestore notice. Exits 0 when nothing differs.
+markers, leases and health on. The few tests that look into the directory of Odoo's session files
+(``FILE_SESSIONS``) run with the suite active and sessions left in files. Attachments stay in the
+filestore, which is what Odoo's tests of attachments are about. Exits 0 when nothing differs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from tests.integration.addons import CONFIGURATION
 from tests.servers.odoo import OdooServer, Variant
 from tests.servers.odoo_source import REPOSITORY, OdooSource
 from tests.servers.postgres import Postgres
 from tests.servers.redis import RedisCluster
-from tests.servers.s3 import SeaweedFS
 from tests.servers.suite import ha_settings, secret_environment, suite_modules
 
 from .outcomes import Difference, Outcomes, differences, parse, summary
@@ -37,6 +38,13 @@ TESTS = (
 )
 #: test_registry.py needs its own routes where there is no database.
 SERVER_WIDE = {"stock": "base,rpc,web,test_http", "suite": "base,rpc,web,test_http,ha_base"}
+#: They read the files of the session store, or expire them by setting Python's clock.
+FILE_SESSIONS = (
+    "TestSessionStore::test02_session_lifetime_1week",
+    "TestSessionStore::test03_session_lifetime_1min",
+    "TestSessionStore::test04_session_lifetime_nodb",
+    "TestSessionRotation::test_session_rotation",
+)
 #: A registry that is loaded in testing mode runs the tests with these tags; pytest runs them here.
 NO_TESTS = "none_at_loading"
 TIMEOUT_S = 1800
@@ -53,65 +61,62 @@ def test_paths(source: OdooSource) -> list[str]:
     return found
 
 
-def outcomes(odoo: OdooServer, options: Sequence[str]) -> Outcomes:
+def outcomes(odoo: OdooServer, options: Sequence[str], tests: Sequence[str]) -> Outcomes:
     """Run the tests against the database of ``odoo``; pytest's own output is passed on."""
     report = odoo.base / "junit.xml"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-c",
-        str(CONFIGURATION),
-        f"--rootdir={odoo.source.python_path}",
-    ]
+    command = [sys.executable, "-m", "pytest", "-c", str(CONFIGURATION)]
+    command += [f"--rootdir={odoo.source.python_path}"]
     command += ["-p", "tests.integration.server_wide", "-p", "tests.odoo_own.plugin"]
-    command += [f"--odoo-config={odoo.configuration}"]
-    command += ["--odoo-http", "-q", "--tb=short", "--odoo-extra", f"test-tags={NO_TESTS}"]
-    command += ["-p", "no:cacheprovider", f"--junitxml={report}", *options]
+    command += [f"--odoo-config={odoo.configuration}", "--odoo-http", "--odoo-log-level=info"]
+    command += ["--odoo-extra", f"test-tags={NO_TESTS}", "-q", "--tb=short", "--show-capture=no"]
+    command += ["-p", "no:cacheprovider", f"--junitxml={report}", *options, *tests]
     environment = {
         **os.environ,
         **odoo.environment,
         "ODOO_RC": str(odoo.configuration),
         "PYTHONPATH": os.pathsep.join([odoo.environment["PYTHONPATH"], str(REPOSITORY)]),
     }
-    subprocess.run(
-        [*command, *test_paths(odoo.source)],
-        env=environment,
-        cwd=odoo.base,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    subprocess.run(command, env=environment, cwd=odoo.base, timeout=TIMEOUT_S, check=False)
     return parse(report.read_text())
 
 
-def compare(options: Sequence[str], *, with_s3: bool) -> tuple[Outcomes, Outcomes]:
+def compare(options: Sequence[str]) -> tuple[Outcomes, Outcomes]:
     """Return the outcomes without and with the suite."""
     with ExitStack() as running:
         postgres = running.enter_context(Postgres())
         redis = running.enter_context(RedisCluster())
-        s3 = running.enter_context(SeaweedFS()) if with_s3 else None
 
-        def odoo(variant: Variant, **configured: object) -> OdooServer:
+        def odoo(dbname: str, variant: Variant, **configured: Any) -> OdooServer:
             options = {
                 "http_interface": "127.0.0.1",  # where HttpCase asks
                 "db_maxconn": 64,
                 "server_wide_modules": SERVER_WIDE[variant],
             }
-            return OdooServer(postgres, variant, variant=variant, options=options, **configured)  # type: ignore[arg-type]
+            return OdooServer(postgres, dbname, variant=variant, options=options, **configured)
 
-        stock = odoo("stock")
+        stock = odoo("stock", "stock")
         stock.install(*MODULES)
         suite = odoo(
             "suite",
-            ha=ha_settings(redis, s3),
-            environment=secret_environment(redis.base, redis, s3),
+            "suite",
+            ha=ha_settings(redis),
+            environment=secret_environment(redis.base, redis),
         )
         suite.copy_database(stock)
         suite.install(*suite_modules())
+        suite_with_files = odoo("suite", "suite", data_dir=suite.data_dir)
+
+        tests = test_paths(stock.source)
+        sessions = f"{tests[0]}::"
+        apart = [sessions + test for test in FILE_SESSIONS]
+        deselected = [f"--deselect={test}" for test in apart]
         print_line("== Odoo's own tests without the suite")
-        without = outcomes(stock, options)
-        print_line("== Odoo's own tests with the suite")
-        return without, outcomes(suite, options)
+        without = outcomes(stock, options, tests)
+        print_line("== Odoo's own tests with the suite, sessions in Redis")
+        with_suite = dict(outcomes(suite, [*options, *deselected], tests))
+        print_line("== Odoo's own tests of session files, with the suite")
+        with_suite |= outcomes(suite_with_files, options, apart)
+        return without, with_suite
 
 
 def print_line(text: str) -> None:
@@ -131,9 +136,8 @@ def report(without: Outcomes, with_suite: Outcomes) -> list[Difference]:
     return found
 
 
-def main(arguments: Sequence[str]) -> int:
-    options = [argument for argument in arguments if argument != "--s3"]
-    without, with_suite = compare(options, with_s3="--s3" in arguments)
+def main(options: Sequence[str]) -> int:
+    without, with_suite = compare(options)
     if not any(outcome == "passed" for outcome in without.values()):
         print_line("no test passed without the suite: nothing was compared")
         return 1

@@ -1,0 +1,36 @@
+"""The real cluster for the end-to-end tests: brought up once, taken down and removed at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ha_setup.cluster import Cluster
+from ha_setup.parts import install
+from ha_setup.progress import Progress
+
+NAME = "test"
+DEFAULT_BLOCK = "61"  # the demonstration's cluster has a block of its own and may be up
+
+
+@pytest.fixture(scope="session")
+def progress() -> Progress:
+    """Captured by pytest; shown when a test fails."""
+    return Progress()
+
+
+@pytest.fixture(scope="session")
+def cluster(progress: Progress) -> Iterator[Cluster]:
+    state_dir = Path(os.environ.get("HA_STATE_DIR", "/var/tmp/odoo-ha"))
+    install(state_dir, progress)
+    block = int(os.environ.get("HA_TEST_CLUSTER_BLOCK", DEFAULT_BLOCK))
+    cluster = Cluster.open(state_dir, NAME, block=block, small=True)
+    try:
+        cluster.up(progress, variants=["suite"])
+        yield cluster
+    finally:
+        cluster.down(progress)
+        cluster.purge()
