@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.servers.odoo import OdooServer
 from tests.servers.odoo_source import REPOSITORY, SUITE_ADDONS
 from tests.servers.postgres import Postgres
+from tests.servers.processes import run_environment
 from tests.servers.redis import RedisCluster
 from tests.servers.s3 import SeaweedFS
 from tests.servers.suite import ha_settings, secret_environment, suite_modules
@@ -62,12 +63,13 @@ def main(arguments: Sequence[str]) -> int:
         command += ["-p", "tests.integration.server_wide", f"--odoo-config={odoo.configuration}"]
         command += ["--odoo-http", *options, *paths]
         environment = {
-            **os.environ,
             **odoo.environment,
             "ODOO_RC": str(odoo.configuration),
             "PYTHONPATH": python_path,
         }
-        return subprocess.run(command, env=environment, cwd=REPOSITORY, check=False).returncode
+        return subprocess.run(
+            command, env=run_environment(environment), cwd=REPOSITORY, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

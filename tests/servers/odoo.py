@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from .addresses import accepts_connections, free_port, next_address, wait_until
 from .odoo_client import OdooClient
 from .odoo_source import SUITE_ADDONS, TEST_ADDONS, OdooSource
 from .postgres import ODOO_ROLE, Postgres
-from .processes import ServerProcess, discard, scratch_directory
+from .processes import ServerProcess, discard, run_environment, scratch_directory
 
 Variant = Literal["stock", "suite"]
 
@@ -140,7 +139,7 @@ class OdooServer:
             text=True,
             errors="replace",
             cwd=self.base,
-            env={**os.environ, **self.environment},
+            env=run_environment(self.environment),
             timeout=timeout,
             check=False,
         )

@@ -50,6 +50,11 @@ def _end_guard() -> None:
     _guard.wait(timeout=30)
 
 
+def run_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process of this run, so that the guard finds it."""
+    return {**os.environ, **environment, guard.MARKER: RUN}
+
+
 def leftovers() -> list[psutil.Process]:
     """Return the servers of this run that still live (for a last check)."""
     return guard.marked(RUN)
@@ -109,7 +114,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment, guard.MARKER: RUN},
+                env=run_environment(self.environment),
                 user=self.user,
                 group=self.user,
                 extra_groups=[] if self.user else None,
