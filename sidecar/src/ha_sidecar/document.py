@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .cluster import ClusterView, Member, ReplicaLag, Source
+from .cluster import ClusterView, Member, ReplicaLag, Source, SyncMode
 from .state import State
 
 VERSION = 1
@@ -58,14 +58,18 @@ def topology(
 
 
 def _replica(member: Member, view: ClusterView | None, lag: ReplicaLag | None) -> dict[str, Any]:
-    sync = lag.sync_state in {"sync", "quorum"} if lag else False
+    if view and view.sync_mode is not SyncMode.OFF:
+        # What Patroni may promote without a loss: it writes this down after PostgreSQL agreed.
+        sync = member.name in view.sync_names
+    else:
+        sync = lag is not None and lag.sync_state in {"sync", "quorum"}
     return {
         "name": member.name,
         "host": member.host,
         "port": member.port,
         "timeline": member.timeline,
         "state": member.state,
-        "sync": sync or bool(view and member.name in view.sync_names),
+        "sync": sync,
         "replay_lsn": (lag.replay_lsn if lag else None) or member.replay_lsn,
         "lag_bytes": lag.lag_bytes if lag else None,
         "lag_seconds": lag.lag_seconds if lag else None,

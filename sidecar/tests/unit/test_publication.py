@@ -59,7 +59,7 @@ def test_document_has_the_agreed_form() -> None:
         "replicas": [
             {
                 "name": "pg2", "host": "10.0.0.12", "port": 5432, "timeline": 3,
-                "state": "streaming", "sync": True, "replay_lsn": "0/3000060",
+                "state": "streaming", "sync": False, "replay_lsn": "0/3000060",
                 "lag_bytes": 128, "lag_seconds": 0.25,
             },
             {
@@ -73,6 +73,13 @@ def test_document_has_the_agreed_form() -> None:
         "observed_at": "2026-01-02T03:04:05.000678Z",
         "source": "etcd",
     }  # fmt: skip
+
+
+def test_without_patroni_s_synchronous_mode_the_server_itself_is_asked() -> None:
+    lags = {"pg2": ReplicaLag("0/3000060", 128, 0.25, "quorum")}
+    view = replace(VIEW, sync_mode=SyncMode.OFF, sync_names=frozenset())
+    replicas = topology("demo", STATE, view, lags, NOW)["replicas"]
+    assert [(each["name"], each["sync"]) for each in replicas] == [("pg2", True), ("pg3", False)]
 
 
 def test_document_of_a_lost_cluster() -> None:
