@@ -75,7 +75,7 @@ def drill(
     run with the suite passes.
     """
     from ha_setup.cluster import Cluster
-    from ha_setup.drill import DrillOptions, print_report, run, to_json
+    from ha_setup.drill import DrillOptions, RunResult, print_report, run, to_json
     from ha_setup.drill.page import render_page
     from ha_setup.errors import ClusterError
     from ha_setup.progress import Progress
@@ -91,11 +91,16 @@ def drill(
         sync=sync == "on",
         variants=("suite", "stock") if compare else ("suite",),
     )
-    results = run(cluster, options, Progress())
-    if json_file:
-        json_file.write_text(to_json(results))
-    if html_file:
-        html_file.write_text(render_page(results))
+    kept: list[RunResult] = []
+
+    def keep(result: RunResult) -> None:
+        kept.append(result)
+        if json_file:
+            json_file.write_text(to_json(kept))
+        if html_file:
+            html_file.write_text(render_page(kept))
+
+    results = run(cluster, options, Progress(), keep)
     print_report(results)
     for what, file in (("figures", json_file), ("pictures", html_file)):
         if file:

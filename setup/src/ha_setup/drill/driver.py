@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,8 +26,15 @@ from ha_setup.progress import Progress, Step
 _POLL = 0.2
 
 
-def run(cluster: Cluster, options: DrillOptions, progress: Progress) -> list[RunResult]:
+def run(
+    cluster: Cluster,
+    options: DrillOptions,
+    progress: Progress,
+    keep: Callable[[RunResult], None] | None = None,
+) -> list[RunResult]:
     """Run the drill on a cluster that is up; one result a run, all of the first variant before the next's.
+
+    `keep` gets each result as soon as it is there, so that a later failure does not lose it.
 
     The cluster is healed before and after each run, and left with the first variant. Raises SetupError when
     it cannot be made ready or healed.
@@ -48,6 +55,8 @@ def run(cluster: Cluster, options: DrillOptions, progress: Progress) -> list[Run
                     )
                 progress.note(f"{title}: {result.verdict}")
                 results.append(result)
+                if keep is not None:
+                    keep(result)
     finally:
         if options.variants[-1] != options.variants[0]:
             cluster.use_variant(options.variants[0])
