@@ -20,7 +20,12 @@ def main() -> None:
         aws_access_key_id=os.environ["ODOO_HA_S3_ACCESS_KEY"],
         aws_secret_access_key=Path(os.environ["ODOO_HA_S3_SECRET_KEY_FILE"]).read_text().strip(),
         region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}, connect_timeout=3, read_timeout=10, retries={"max_attempts": 1}),
+        config=Config(
+            s3={"addressing_style": "path"},
+            connect_timeout=3,
+            read_timeout=10,
+            retries={"max_attempts": 1},
+        ),
     )
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -28,9 +33,15 @@ def main() -> None:
             client.create_bucket(Bucket=bucket)
             return
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            if error.response["Error"]["Code"] in (
+                "BucketAlreadyOwnedByYou",
+                "BucketAlreadyExists",
+            ):
                 return
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500 or time.monotonic() > deadline:
+            if (
+                error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+                or time.monotonic() > deadline
+            ):
                 sys.exit(f"make_bucket: S3 refuses to make the bucket {bucket}: {error}")
         except BotoCoreError as error:
             if time.monotonic() > deadline:

@@ -9,7 +9,9 @@ from odoo.exceptions import AccessDenied
 
 admin = env.ref("base.user_admin")  # noqa: F821 (the shell's)
 try:
-    admin.with_user(admin)._check_credentials({"type": "password", "password": "admin"}, {"interactive": False})
+    admin.with_user(admin)._check_credentials(
+        {"type": "password", "password": "admin"}, {"interactive": False}
+    )
 except AccessDenied:
     pass
 else:
