@@ -2,9 +2,8 @@
 
 import logging
 
-from odoo.tools import config
-
 from odoo.addons.ha_base.patches import apply
+from odoo.tools import config
 
 from .patches import (
     cron_thread,

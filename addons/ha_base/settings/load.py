@@ -49,9 +49,7 @@ def resolve(
     read: Callable[[str], str],
 ) -> dict[str, Any]:
     """Addon name → settings instance; see :func:`load`."""
-    items = {
-        item.name: (addon, item) for addon, cls in declared.items() for item in fields(cls)
-    }
+    items = {item.name: (addon, item) for addon, cls in declared.items() for item in fields(cls)}
     texts: dict[str, tuple[str, str]] = {}  # name → (source for people, text)
     for key, value in section.items():
         if key not in items:
@@ -65,7 +63,9 @@ def resolve(
         elif key.removesuffix("_file") in items:
             texts[key.removesuffix("_file")] = (variable, _secret(variable, environ, read))
         else:
-            raise SettingsError(f"environment variable {variable} is no setting{_nearest(key, items)}")
+            raise SettingsError(
+                f"environment variable {variable} is no setting{_nearest(key, items)}"
+            )
     values: dict[str, dict[str, Any]] = {addon: {} for addon in declared}
     for key, (source, value) in texts.items():
         addon, item = items[key]

@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import odoo
 import psycopg2
 import psycopg2.extensions
-
-import odoo
-
 from odoo.addons.ha_base.settings import current
 
 from ..errors import DatabaseUnavailable, is_lost

@@ -7,9 +7,7 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
-
 from odoo import sql_db
-
 from odoo.addons.ha_base.settings import current
 
 from ..errors import ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost

@@ -11,7 +11,7 @@ class CommitMarker(models.AbstractModel):
     _name = "ha.commit.marker"
     _description = "Commit Marker"
 
-    def init(self):
+    def init(self):  # pylint: disable=missing-return
         super().init()
         self.env.cr.execute(table.CREATE)
 

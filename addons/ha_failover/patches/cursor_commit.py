@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg2
-
 from odoo.addons.ha_base.patches import Patch
 
 from .. import work

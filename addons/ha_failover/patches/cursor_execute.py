@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg2
-
 from odoo.addons.ha_base.patches import Patch
 
 from ..errors import is_lost

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg2
-from psycopg2.pool import PoolError
-
 from odoo import sql_db
-
 from odoo.addons.ha_base.patches import Patch
+from psycopg2.pool import PoolError
 
 from ..gate.connect import connect, identity
 from ..topology.watcher import watcher
@@ -56,9 +54,10 @@ def _wrap(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wait_while_switching(pool: Any) -> None:
     """New transactions start on a proven primary only, on a pooled connection too."""
+    from odoo.addons.ha_base.settings import current  # noqa: PLC0415
+
     from ..gate.connect import await_writable  # noqa: PLC0415
     from ..settings import Settings  # noqa: PLC0415
-    from odoo.addons.ha_base.settings import current  # noqa: PLC0415
 
     if not pool._readonly:
         with await_writable(current(Settings)) as choose:

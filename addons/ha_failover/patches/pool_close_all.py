@@ -4,9 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from psycopg2.extensions import parse_dsn
-
 from odoo.addons.ha_base.patches import Patch
+from psycopg2.extensions import parse_dsn
 
 from ..gate.connect import identity
 

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from werkzeug.wrappers import Response
-
 from odoo import http
-from odoo.exceptions import UserError
-
 from odoo.addons.ha_base.patches import Patch
+from odoo.exceptions import UserError
+from werkzeug.wrappers import Response
 
 from .. import replay, work
 from ..work import Verdict

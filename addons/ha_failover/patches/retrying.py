@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from odoo import sql_db
-
 from odoo.addons.ha_base.patches import Patch
 
 from .. import work

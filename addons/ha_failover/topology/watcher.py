@@ -13,9 +13,7 @@ import time
 from pathlib import Path
 
 import psycopg2
-
 from odoo import sql_db
-
 from odoo.addons.ha_base.settings import current
 
 from ..settings import Settings

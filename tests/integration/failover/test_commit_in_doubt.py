@@ -103,9 +103,7 @@ def test_post_commit_hooks_of_a_resolved_commit_run_once(
     assert odoo.log_text().count("post-commit hook of t") == 1
 
 
-@pytest.mark.parametrize(
-    "odoo", [{"hold_timeout": 20, "commit_markers": "false"}], indirect=True
-)
+@pytest.mark.parametrize("odoo", [{"hold_timeout": 20, "commit_markers": "false"}], indirect=True)
 def test_without_a_marker_nothing_is_guessed(
     postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None]
 ) -> None:
