@@ -14,6 +14,7 @@ from types import ModuleType
 from odoo.modules.module import get_module_path
 from odoo.tools import config
 
+from .node import node_id
 from .patches import PatchRefused
 from .settings import SettingsError, load
 
@@ -59,7 +60,7 @@ def post_load() -> None:
                 active.append(name)
     except (SettingsError, PatchRefused) as error:
         _refuse(str(error))
-    _logger.info("Odoo HA is active on node %s: %s", loaded["ha_base"].node_id, ", ".join(active))
+    _logger.info("Odoo HA is active on node %s: %s", node_id(), ", ".join(active))
 
 
 def _siblings() -> list[str]:

@@ -23,7 +23,8 @@ _LOST_STATES = {
     "57P03",  # cannot_connect_now: starting up, shutting down
     "57P05",  # idle_session_timeout
 }
-#: What libpq says when the *connection* can't be had for a reason that waiting won't cure.
+#: What libpq says when the *connection* can't be had for a reason that waiting won't cure. A name
+#: that doesn't resolve isn't among them: a container's name goes with the container.
 _PERMANENT = (
     "does not exist",
     "authentication failed",
@@ -32,7 +33,6 @@ _PERMANENT = (
     "is not permitted",
     "permission denied for database",
     "certificate verify failed",
-    "could not translate host name",
 )
 
 

@@ -70,6 +70,7 @@ class SeaweedFS:
             "s3.config": identities,
             "volume.max": 20,
             "master.volumeSizeLimitMB": 64,
+            "master.telemetry": "false",
         }
         options = [f"-{name}={value}" for name, value in parts.items()]
         return [weed(), "server", "-filer", "-s3", *options]

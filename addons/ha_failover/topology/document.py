@@ -27,7 +27,8 @@ class Topology:
     """One published state of the cluster.
 
     :param epoch: rises each time the proven primary changes
-    :param primary: the proven primary; None unless ``state`` is stable
+    :param primary: the proven primary; while ``switching`` the one that still proves itself; None
+        when ``lost``
     :param observed_at: when the sidecar last looked, seconds since 1970 by this host's clock
     :param document: the parsed JSON, for those who show it
     """
