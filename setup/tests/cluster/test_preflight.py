@@ -33,6 +33,10 @@ def test_a_ready_machine_has_no_problems(layout: Layout) -> None:
         ({"free_disk": 1_000_000_000}, "1.0 GB free.*--state-dir"),
         ({"free_memory": 500_000_000}, "0.5 GB of memory.*--small"),
         ({"closed_directories": [Path("/root")]}, r"chmod o\+x /root"),
+        (
+            {"foreign_files": [Path("/tmp/left.sock")]},
+            "/tmp/left.sock was left by another user.*--block",
+        ),
         ({"unreachable_addresses": ["127.19.1.11"]}, "ip link set lo up"),
     ],
 )

@@ -102,6 +102,20 @@ class S3Ports:
     def all(self) -> tuple[int, ...]:
         return tuple(self._port(number) for number in range(7))
 
+    @property
+    def sockets(self) -> tuple[Path, ...]:
+        """Files that SeaweedFS makes in /tmp, and leaves there."""
+        named = {
+            "master": self.master_grpc,
+            "volume": self.volume_grpc,
+            "filer": self.filer_grpc,
+            "s3": self.s3_grpc,
+        }
+        return tuple(
+            Path(f"/tmp/seaweedfs-{what}-grpc-{port}.sock")  # noqa: S108 - its own choice
+            for what, port in named.items()
+        )
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -105,6 +106,7 @@ class Nodes:
     def stop(self, names: Iterable[str]) -> None:
         """Stop nodes in good order, all of their processes."""
         self.processes.end(names, patience=STOP_PATIENCE_S)
+        self._remove_sockets()
 
     def stop_all(self) -> None:
         """End every process of the cluster."""
@@ -113,6 +115,14 @@ class Nodes:
                 (node.name for node in self.layout.nodes if node.kind in kinds), patience=patience
             )
         self.processes.kill(self.processes.of_all())
+        self._remove_sockets()
+
+    def _remove_sockets(self) -> None:
+        """What a stopped S3 left in /tmp would keep another user from starting theirs."""
+        if not self.processes.of(self.layout.s3.name):
+            for path in self.layout.s3_ports.sockets:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def _end_leftovers(self, node: Node) -> None:
         """End what is left of a node whose main process died.

@@ -32,6 +32,7 @@ class Observation:
     free_memory: int
     closed_directories: Sequence[Path]
     running_already: bool
+    foreign_files: Sequence[Path] = ()
 
 
 def problems(layout: Layout, seen: Observation) -> list[str]:
@@ -64,6 +65,11 @@ def problems(layout: Layout, seen: Observation) -> list[str]:
             f"{directory} is closed to user postgres, who runs PostgreSQL below it: "
             f"chmod o+x {directory}, or choose another place with --state-dir"
         )
+    for file in seen.foreign_files:
+        found.append(
+            f"{file} was left by another user and is in S3's way: remove it as that user or as root, "
+            "or choose other addresses with --block"
+        )
     longest = max(
         (str(layout.run_dir(node.name) / ".s.PGSQL.15432.lock") for node in layout.nodes), key=len
     )
@@ -93,6 +99,7 @@ def observe(layout: Layout, absent: Iterable[Node], *, running_already: bool) ->
         free_memory=psutil.virtual_memory().available,
         closed_directories=_closed_directories(layout.directory),
         running_already=running_already,
+        foreign_files=[path for path in layout.s3_ports.sockets if _is_foreign(path)],
     )
 
 
@@ -132,6 +139,13 @@ def _holder(address: str, port: int) -> str:
     except psutil.Error:
         pass
     return "another process"
+
+
+def _is_foreign(path: Path) -> bool:
+    try:
+        return os.geteuid() not in (0, path.lstat().st_uid)
+    except OSError:
+        return False
 
 
 def _existing(path: Path) -> Path:
