@@ -65,7 +65,7 @@ ha_apt_install() {
 # Makes a virtual environment that has pip. Debian keeps what that takes in python3-venv.
 ha_make_venv() {
     local python="$1" venv="$2"
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    if ! "$python" -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null; then
         [ "$(id -u)" = 0 ] || ha_fail "$python cannot make virtual environments. Run: sudo apt-get install python3-venv"
         ha_apt_install python3-venv
     fi
