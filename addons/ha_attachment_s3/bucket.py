@@ -139,13 +139,16 @@ class Bucket:
             with answer["Body"] as body:
                 return body.read()
 
-        # boto3 retries the request, but not a body that ends too early.
-        for _attempt in range(self.settings.s3_attempts - 1):
-            try:
-                return read()
-            except HTTPClientError as error:
-                _logger.info("Reading %s again: %s", location.store_fname, error)
-        return self._call("read", location, read)
+        def read_whole() -> bytes:
+            # boto3 retries the request, but not a body that ends too early.
+            for _attempt in range(self.settings.s3_attempts - 1):
+                try:
+                    return read()
+                except HTTPClientError as error:
+                    _logger.info("Reading %s again: %s", location.store_fname, error)
+            return read()
+
+        return self._call("read", location, read_whole)
 
     def _call(self, verb: str, location: Location, request: Callable[[], T]) -> T:
         """:raises ClientError: when S3 answered with an error"""

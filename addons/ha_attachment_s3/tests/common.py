@@ -52,7 +52,7 @@ class InBucket:
 
     def s3_goes_away(self):
         """Nothing listens at the endpoint any more."""
-        self.configure(replace(self.settings, s3_endpoint_url="http://127.0.0.1:1", s3_attempts=1))
+        self.configure(replace(self.settings, s3_endpoint_url="http://127.0.0.1:1", s3_attempts=2))
 
     def keys(self):
         answer = self.client.list_objects_v2(
