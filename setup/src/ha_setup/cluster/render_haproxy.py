@@ -68,7 +68,8 @@ def _suite(layout: Layout) -> str:
     """The bare check of the guides, answered by the gevent port: busy workers cannot fail it.
 
     A server gets as many requests as it has workers; the rest wait here, and go to the other node
-    when theirs dies.
+    when theirs dies. What was sent to a node that died is sent again only if it is a GET: only the
+    node could tell whether a POST took effect.
     """
     servers = "\n".join(
         f"    server {h.name} {h.address}:{at.ODOO_PORT} maxconn {at.ODOO_WORKERS}"
@@ -83,6 +84,9 @@ def _suite(layout: Layout) -> str:
 backend suite_odoo
     balance leastconn
     option httpchk GET /web/health
+    option redispatch 1
+    retry-on conn-failure empty-response
+    http-request disable-l7-retry unless METH_GET
     timeout queue 90s
     default-server check port {at.GEVENT_PORT} inter 1s fall 2 rise 1
 {servers}
