@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 import odoo
@@ -55,8 +55,8 @@ def parameters(
     }
     if "dsn" in connection_info:
         return {**bounds, **connection_info}
-    if not readonly:
-        bounds["target_session_attrs"] = "read-write"
+    # Said for both: PGTARGETSESSIONATTRS in the environment must not keep us off a read replica.
+    bounds["target_session_attrs"] = "any" if readonly else "read-write"
     chosen = {**bounds, **connection_info}
     if decision.server is not None and not readonly:
         chosen |= {"host": decision.server.host, "port": decision.server.port}
@@ -68,22 +68,19 @@ def connect(
     factory: type,
     *,
     readonly: bool,
-    keep_trying: Callable[[], None] = lambda: None,
 ) -> Any:
     """A new connection, as soon as there is a server for it.
 
-    Never called under the pool's lock. ``keep_trying`` is called before each attempt and may
-    raise to end it.
+    Never called under the pool's lock.
 
     :raises DatabaseUnavailable: when the budget is used up
     :raises psycopg2.OperationalError: at once, when waiting won't help (no such database, wrong
-        password …)
+        password …), or when a read replica doesn't answer
     """
     settings = current(Settings)
     attempt = 0
     with await_writable(settings, readonly) as choose:
         while True:
-            keep_trying()
             decision = choose()
             attempt += 1
             try:
@@ -93,7 +90,8 @@ def connect(
                     settings.database_connect_timeout,
                 )
             except psycopg2.OperationalError as error:
-                if not is_lost(error):
+                # A read replica is never waited for: Odoo falls back to the primary at once.
+                if readonly or not is_lost(error):
                     _logger.info("Connection to the database failed")
                     raise
                 choose.failed(error)
@@ -166,3 +164,8 @@ class await_writable:  # noqa: N801 (reads as a verb in a with statement)
         if self._holding is None:
             self._holding = held()
             self._holding.__enter__()
+            _logger.info(
+                "Waiting for a writable database, %.0f s at most%s",
+                max(0.0, self._deadline - time.monotonic()),
+                f": {self._error}".rstrip() if self._error else "",
+            )
