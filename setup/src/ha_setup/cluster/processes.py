@@ -190,8 +190,10 @@ def postmaster_of(data: Path) -> psutil.Process | None:
     try:
         pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
         process = psutil.Process(pid)
-        # The file survives a crash, and its pid may be somebody else's by now.
-        return process if process.name() == "postgres" and process.cwd() == str(data) else None
+        # The file survives a crash, and its pid may be somebody else's by now. The command line is
+        # what every user may read; the working directory, in a container, not even root may.
+        ours = process.name() == "postgres" and str(data) in process.cmdline()
+        return process if ours else None
     except (OSError, ValueError, psutil.Error):
         return None
 

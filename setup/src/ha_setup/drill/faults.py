@@ -42,8 +42,10 @@ def inject(cluster: Cluster, fault: Fault, primary: str) -> Injected:
         case Fault.SWITCHOVER:
             return _switch_over(cluster, primary)
         case Fault.KILL_PRIMARY:
+            _expect_postmaster(cluster, primary)
             return _kill(cluster, [primary])
         case Fault.FREEZE_PRIMARY:
+            _expect_postmaster(cluster, primary)
             return _freeze(cluster, primary)
         case Fault.KILL_POSTGRES:
             return _kill(cluster, [primary], only="postgres")
@@ -62,6 +64,15 @@ def inject(cluster: Cluster, fault: Fault, primary: str) -> Injected:
 
 def _nothing() -> None:
     """Healing starts what is down; there is nothing to undo."""
+
+
+def _expect_postmaster(cluster: Cluster, node: str) -> None:
+    """A host without its PostgreSQL would be a milder fault than the one that is measured."""
+    for process in cluster.processes_of(node):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name() == "postgres":
+                return
+    raise ClusterError(f"PostgreSQL of {node} is not among the processes that can be seen")
 
 
 def _kill(cluster: Cluster, nodes: Sequence[str], only: str | None = None) -> Injected:
