@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import shutil
-from types import TracebackType
 from typing import Any
 
 import urllib3
 
 from .addresses import free_port, next_address, wait_until
-from .processes import ServerProcess, discard, scratch_directory
+from .processes import ServerProcess, scratch_directory
+from .server import Server
 
 
-class Etcd:
+class Etcd(Server):
     """Entering starts it, leaving stops it and removes its files."""
 
     def __init__(self, *, address: str | None = None) -> None:
@@ -37,24 +37,6 @@ class Etcd:
             log=self.base / "etcd.log",
         )  # fmt: skip
         self._http = urllib3.PoolManager(retries=False, timeout=5.0)
-
-    def __enter__(self) -> Etcd:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._http.clear()
-        self.process.stop()
-        discard(self.base)
 
     # -- using it
 
@@ -105,13 +87,10 @@ class Etcd:
 
     def kill(self) -> None:
         self._http.clear()
-        self.process.kill()
+        super().kill()
 
-    def freeze(self) -> None:
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        self.process.thaw()
+    def end(self) -> None:
+        self.stop()
 
 
 def _encode(text: str) -> str:

@@ -7,19 +7,19 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from .addresses import accepts_connections, free_port, next_address, wait_until
 from .odoo_client import OdooClient
 from .odoo_source import SUITE_ADDONS, TEST_ADDONS, OdooSource
 from .postgres import ODOO_ROLE, Postgres
-from .processes import ServerProcess, discard, run_environment, scratch_directory
+from .processes import ServerProcess, run_environment, scratch_directory
+from .server import Server
 
 Variant = Literal["stock", "suite"]
 
 
-class OdooServer:
+class OdooServer(Server):
     """One Odoo. ``suite`` has the addons on its path and ``ha_base`` server-wide.
 
     ``database`` is one PostgreSQL server or several on one port (db_host takes them all).
@@ -173,28 +173,5 @@ class OdooServer:
     def stop(self) -> None:
         self.process.stop(timeout=10)
 
-    def kill(self) -> None:
-        self.process.kill()
-
-    def freeze(self) -> None:
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        self.process.thaw()
-
-    def __enter__(self) -> OdooServer:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
         self.process.stop(timeout=5)
-        discard(self.base)

@@ -11,14 +11,14 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions
 
 from .addresses import free_port, next_address, wait_until
-from .processes import ServerProcess, discard, scratch_directory
+from .processes import ServerProcess, scratch_directory
+from .server import Server
 
 #: The role that Odoo connects as.
 ODOO_ROLE = "odoo"
@@ -59,7 +59,7 @@ def server_user() -> str | None:
     return "postgres" if os.geteuid() == 0 else None
 
 
-class Postgres:
+class Postgres(Server):
     """One PostgreSQL server. ``Postgres()`` is a primary, ``primary.replica()`` follows it.
 
     Entering initialises (or clones) and starts it; leaving stops it and removes its files.
@@ -91,27 +91,16 @@ class Postgres:
         other.password, other.odoo_password = self.password, self.odoo_password
         return other
 
-    def __enter__(self) -> Postgres:
-        try:
-            self._clone(self.upstream) if self.upstream else self._initialise()
-            self._configure()
-            self.start()
-            if not self.upstream:
-                role = f"CREATE ROLE {ODOO_ROLE} LOGIN CREATEDB PASSWORD %s"
-                self.execute(role, [self.odoo_password])
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
+    def begin(self) -> None:
+        self._clone(self.upstream) if self.upstream else self._initialise()
+        self._configure()
+        self.start()
+        if not self.upstream:
+            role = f"CREATE ROLE {ODOO_ROLE} LOGIN CREATEDB PASSWORD %s"
+            self.execute(role, [self.odoo_password])
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.process.stop(with_signal=signal.SIGINT)
-        discard(self.base)
+    def end(self) -> None:
+        self.stop()
 
     def _initialise(self) -> None:
         password_file = self._owned_file("superuser", self.password)
@@ -221,16 +210,6 @@ class Postgres:
     def stop(self) -> None:
         """Fast shutdown: sessions are ended, the shutdown is clean."""
         self.process.stop(with_signal=signal.SIGINT)
-
-    def kill(self) -> None:
-        """SIGKILL the postmaster and every backend."""
-        self.process.kill()
-
-    def freeze(self) -> None:
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        self.process.thaw()
 
     def promote(self) -> None:
         """Make a replica the primary; returns when it is writable."""

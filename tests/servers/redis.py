@@ -16,12 +16,13 @@ import redis.sentinel
 
 from .addresses import free_port, next_address, wait_until
 from .processes import ServerProcess, discard, scratch_directory
+from .server import Faults
 
 #: What the Sentinels call the set of servers they watch.
 SERVICE = "odoo"
 
 
-class RedisServer:
+class RedisServer(Faults):
     """One redis-server; it follows ``upstream`` when that is given."""
 
     def __init__(self, base: Path, password: str, *, upstream: RedisServer | None = None) -> None:
@@ -77,15 +78,6 @@ class RedisServer:
 
     def stop(self) -> None:
         self.process.stop()
-
-    def kill(self) -> None:
-        self.process.kill()
-
-    def freeze(self) -> None:
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        self.process.thaw()
 
     def answers(self) -> bool:
         try:

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import boto3
@@ -16,7 +15,8 @@ import botocore.config
 import botocore.exceptions
 
 from .addresses import free_port, next_address, wait_until
-from .processes import ServerProcess, discard, scratch_directory
+from .processes import ServerProcess, scratch_directory
+from .server import Server
 
 BUCKET = "odoo-attachments"
 
@@ -32,7 +32,7 @@ def weed() -> str:
     return path
 
 
-class SeaweedFS:
+class SeaweedFS(Server):
     """One SeaweedFS server with its S3 gateway and one bucket."""
 
     def __init__(self, *, bucket: str = BUCKET) -> None:
@@ -128,28 +128,5 @@ class SeaweedFS:
     def stop(self) -> None:
         self.process.stop(timeout=10)
 
-    def kill(self) -> None:
-        self.process.kill()
-
-    def freeze(self) -> None:
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        self.process.thaw()
-
-    def __enter__(self) -> SeaweedFS:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
         self.process.kill()  # its own orderly end takes over 5 s
-        discard(self.base)
