@@ -97,6 +97,10 @@ def connect(
                 choose.failed(error)
                 watcher().wait(retry_pause(attempt, random.random()))  # noqa: S311 (jitter)
                 continue
+            topology = watcher().topology()
+            if decision.epoch is not None and topology and topology.epoch != decision.epoch:
+                connection.close()  # the primary changed meanwhile, and the watcher didn't see us
+                continue
             connection._ha_epoch = decision.epoch
             connection._ha_identity = identity(connection_info)
             return connection

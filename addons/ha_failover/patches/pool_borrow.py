@@ -8,9 +8,11 @@ from typing import Any
 import psycopg2
 from odoo import sql_db
 from odoo.addons.ha_base.patches import Patch
+from odoo.addons.ha_base.settings import current
 from psycopg2.pool import PoolError
 
-from ..gate.connect import connect, identity
+from ..gate.connect import await_writable, connect, identity
+from ..settings import Settings
 from ..topology.watcher import watcher
 
 _logger = logging.getLogger(__name__)
@@ -54,11 +56,6 @@ def _wrap(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wait_while_switching(pool: Any) -> None:
     """New transactions start on a proven primary only, on a pooled connection too."""
-    from odoo.addons.ha_base.settings import current  # noqa: PLC0415
-
-    from ..gate.connect import await_writable  # noqa: PLC0415
-    from ..settings import Settings  # noqa: PLC0415
-
     if not pool._readonly:
         with await_writable(current(Settings)) as choose:
             choose()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg2
 from odoo import sql_db
+from odoo.addons.ha_base import background
 from odoo.addons.ha_base.settings import current
 
 from ..settings import Settings
@@ -38,7 +39,7 @@ class Watcher:
     def start(self) -> None:
         """Read the document once, then go on following it in the background."""
         self.look()
-        threading.Thread(target=self._run, name="ha_failover.topology", daemon=True).start()
+        background.start(self._run, "ha_failover.topology")
 
     def topology(self) -> Topology | None:
         """The document, or None when there is none that is fresh."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -65,22 +65,29 @@ def committed(postgres: Postgres, odoo: OdooServer) -> int:
     )
 
 
-def test_a_commit_that_happened_is_answered_as_success(
-    postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None]
-) -> None:
+def unanswered_commit(
+    postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None], method: str
+) -> Future[object]:
+    """Call ``method`` for the token t; its COMMIT happens, and its connection dies unanswered."""
     client = odoo.client()
     client.login(odoo.dbname)
-    client.call("ha.test.row", "create", {"token": "first"})
+    argument = {"token": "t"} if method == "create" else "t"
     synchronous(True)
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(client.call, "ha.test.row", "create", {"token": "t"})
+        answer: Future[object] = pool.submit(client.call, "ha.test.row", method, argument)
         wait_until(
             lambda: postgres.terminate_backends(HANGING, [odoo.dbname]) == 1,
             timeout=10,
             what="COMMIT waits for its standby",
         )
         synchronous(False)
-    assert answer.result()
+    return answer
+
+
+def test_a_commit_that_happened_is_answered_as_success(
+    postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None]
+) -> None:
+    assert unanswered_commit(postgres, odoo, synchronous, "create").result()
     assert committed(postgres, odoo) == 1
     assert "resolved: committed" in odoo.log_text()
 
@@ -88,18 +95,7 @@ def test_a_commit_that_happened_is_answered_as_success(
 def test_post_commit_hooks_of_a_resolved_commit_run_once(
     postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None]
 ) -> None:
-    client = odoo.client()
-    client.login(odoo.dbname)
-    synchronous(True)
-    with ThreadPoolExecutor() as pool:
-        answer = pool.submit(client.call, "ha.test.row", "create_with_hook", "t")
-        wait_until(
-            lambda: postgres.terminate_backends(HANGING, [odoo.dbname]) == 1,
-            timeout=10,
-            what="COMMIT waits for its standby",
-        )
-        synchronous(False)
-    assert answer.result()
+    assert unanswered_commit(postgres, odoo, synchronous, "create_with_hook").result()
     assert odoo.log_text().count("post-commit hook of t") == 1
 
 
@@ -107,18 +103,7 @@ def test_post_commit_hooks_of_a_resolved_commit_run_once(
 def test_without_a_marker_nothing_is_guessed(
     postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None]
 ) -> None:
-    client = odoo.client()
-    client.login(odoo.dbname)
-    synchronous(True)
-    with ThreadPoolExecutor() as pool:
-        answer = pool.submit(client.call, "ha.test.row", "create", {"token": "t"})
-        wait_until(
-            lambda: postgres.terminate_backends(HANGING, [odoo.dbname]) == 1,
-            timeout=10,
-            what="COMMIT waits for its standby",
-        )
-        synchronous(False)
-    error = answer.exception()
+    error = unanswered_commit(postgres, odoo, synchronous, "create").exception()
     assert isinstance(error, OdooFault | NoAnswer)
     assert "could not be found out" in str(error)
     assert committed(postgres, odoo) == 1
