@@ -36,10 +36,8 @@ def run(attempt: Callable[[], Any], rewind: Callable[[], None], label: str) -> A
     :raises Unanswerable: within the hold budget there was neither an answer nor a safe replay
     """
     with work.unit() as unit, budget(current(Settings).hold_timeout) as deadline:
-        number = 0
         while True:
-            number += 1
-            unit.begin_attempt(number)
+            unit.begin_attempt()
             try:
                 return attempt()
             except Exception as error:

@@ -27,7 +27,6 @@ class Unit:
     """One attempt-after-attempt piece of work in the present thread."""
 
     parent: "Unit | None" = None
-    attempt: int = 1
     #: the cursor that ``retrying`` commits in the end
     cursor: Any = None
     #: commits, in this attempt, of transactions that wrote, on ``cursor`` or in inner units
@@ -35,9 +34,9 @@ class Unit:
     #: the work's result, once it stands (its last commit is done)
     result: Any = field(default=MISSING)
 
-    def begin_attempt(self, attempt: int) -> None:
+    def begin_attempt(self) -> None:
         """Forget the attempt before."""
-        self.attempt, self.cursor, self.commits, self.result = attempt, None, 0, MISSING
+        self.cursor, self.commits, self.result = None, 0, MISSING
 
     def committed(self, cursor: Any) -> None:
         """A transaction that wrote was committed on ``cursor``."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import odoo
 import psycopg2
-import psycopg2.extensions
+from odoo import sql_db
 from odoo.addons.ha_base.settings import current
 
 from ..errors import DatabaseUnavailable, is_lost
@@ -63,12 +63,7 @@ def parameters(
     return chosen
 
 
-def connect(
-    connection_info: dict[str, Any],
-    factory: type,
-    *,
-    readonly: bool,
-) -> Any:
+def connect(connection_info: dict[str, Any], *, readonly: bool) -> Any:
     """A new connection, as soon as there is a server for it.
 
     Never called under the pool's lock.
@@ -86,7 +81,6 @@ def connect(
             try:
                 connection = _attempt(
                     parameters(connection_info, decision, settings, readonly=readonly),
-                    factory,
                     settings.database_connect_timeout,
                 )
             except psycopg2.OperationalError as error:
@@ -106,16 +100,16 @@ def connect(
             return connection
 
 
-def _attempt(arguments: dict[str, Any], factory: type, timeout: float) -> Any:
+def _attempt(arguments: dict[str, Any], timeout: float) -> Any:
     if not getattr(odoo, "evented", False):
-        return psycopg2.connect(connection_factory=factory, **arguments)
+        return psycopg2.connect(connection_factory=sql_db.PsycoConnection, **arguments)
     # libpq doesn't apply connect_timeout to the asynchronous connect that gevent's wait callback
     # makes of it.
     import gevent  # noqa: PLC0415
 
     try:
         with gevent.Timeout(timeout):
-            return psycopg2.connect(connection_factory=factory, **arguments)
+            return psycopg2.connect(connection_factory=sql_db.PsycoConnection, **arguments)
     except gevent.Timeout:
         raise psycopg2.OperationalError("timeout expired while connecting") from None
 

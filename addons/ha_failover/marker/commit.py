@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
-from odoo import sql_db
 from odoo.addons.ha_base.settings import current
 
 from ..errors import ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost
@@ -46,7 +45,7 @@ def resolve(cursor: Any, token: str) -> bool:
     while True:
         connection = None
         try:
-            connection = connect(info, sql_db.PsycoConnection, readonly=pool.readonly)
+            connection = connect(info, readonly=pool.readonly)
             connection.set_session(autocommit=True, readonly=False)
             left = max(1, int((deadline - time.monotonic()) * 1000))
             with connection.cursor() as asking:

@@ -39,7 +39,7 @@ def _wrap(_original: Callable[..., Any]) -> Callable[..., Any]:
         # The slot is reserved by ``_take``: the pool never exceeds its size, though the
         # connection is made without its lock.
         try:
-            new = connect(connection_info, sql_db.PsycoConnection, readonly=self._readonly)
+            new = connect(connection_info, readonly=self._readonly)
             new._pool_in_use = True
         except BaseException:
             with self._lock:
