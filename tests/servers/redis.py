@@ -112,7 +112,7 @@ class Sentinel:
         )
         self.process = ServerProcess(
             f"sentinel {self.address}:{self.port}",
-            ["redis-sentinel", str(configuration)],
+            ["redis-server", str(configuration), "--sentinel"],
             log=self.base / "sentinel.log",
         )
 

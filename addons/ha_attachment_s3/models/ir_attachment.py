@@ -172,7 +172,8 @@ class IrAttachment(models.Model):
         location = locate(content, current(Settings).s3_bucket, self._s3_prefix())
         name = location.store_fname
         stored = self.env.cr.cache.setdefault("ha_attachment_s3.stored", {})
-        if stored.get(name, 0) > time.monotonic() - _FRESH:
+        stored_at = stored.get(name)
+        if stored_at is not None and time.monotonic() - stored_at < _FRESH:
             return name
         try:
             if not (self._s3_is_referred_to(name) and bucket().has(location, len(content))):
