@@ -84,6 +84,12 @@ def _unsettled(state: State, view: ClusterView, now: Moment) -> str | None:
     return None
 
 
+def is_planned(state: State, view: ClusterView | None, now: Moment) -> bool:
+    """Tell whether it is ``switching`` because a switchover was announced."""
+    switchover = view.switchover if view is not None else None
+    return state.phase is Phase.SWITCHING and switchover is not None and switchover.is_due(now.wall)
+
+
 def decide(
     state: State, seen: Observation, now: Moment, limits: Limits
 ) -> tuple[State, tuple[Action, ...]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import structlog
 
+from .actors import Actor, Published
 from .cluster import Source
-from .decider import decide, target_of
+from .decider import decide, is_planned, target_of
 from .document import encode, topology
 from .election import EtcdWatcher, Sight
 from .errors import ThreadDied
@@ -27,6 +28,8 @@ _log = structlog.get_logger("ha_sidecar")
 
 #: Longest sleep of the loop: bounds how late a proof's expiry is noticed.
 TICK = 0.05
+#: Seconds that all actors together may take to leave their servers well at the end.
+FAREWELL = 3.0
 
 
 class Wake:
@@ -61,6 +64,7 @@ class Driver:
         memory: Memory,
         publisher: Publisher,
         notifier: Notifier,
+        actors: Sequence[Actor] = (),
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._scope = scope
@@ -74,6 +78,7 @@ class Driver:
         self._memory_file = memory_file
         self._publisher = publisher
         self._notifier = notifier
+        self._actors = actors
         self._on_ready = on_ready
         self._state = State(memory)
         self._unwritten: Memory | None = None
@@ -94,8 +99,8 @@ class Driver:
         self._wake.ring()
 
     def run(self) -> None:
-        threads: list[EtcdWatcher | Prober | ReplicationWatcher | PatroniPoller]
-        threads = [self._watcher, self._prober, self._replication]
+        threads: list[EtcdWatcher | Prober | ReplicationWatcher | PatroniPoller | Actor]
+        threads = [self._watcher, self._prober, self._replication, *self._actors]
         if self._poller is not None:
             threads.append(self._poller)
         for thread in threads:
@@ -109,6 +114,9 @@ class Driver:
             for thread in threads:
                 thread.end()
             self._prober.join(2.0)
+            farewell = time.monotonic() + FAREWELL
+            for actor in self._actors:
+                actor.join(max(farewell - time.monotonic(), 0.0))
             self._publisher.close()
         if self._failure is not None:
             raise ThreadDied(f"{type(self._failure).__name__}: {self._failure}")
@@ -131,10 +139,21 @@ class Driver:
                 self._publish(seen, now)
             else:
                 self._tell(action)
+        self._aim_actors(seen, now)
         if source != before.source:
             self._tell_source(source, before.source)
         self._check_identifier(sight)
         self._notifier.feed(now.monotonic)
+
+    def _aim_actors(self, seen: Observation, now: Moment) -> None:
+        state = self._state
+        if state.published_at is None:
+            # As for the document: a restart is no outage.
+            return
+        planned = is_planned(state, seen.view, now)
+        published = Published(state.phase, state.primary, state.memory.epoch, planned)
+        for actor in self._actors:
+            actor.aim(published)
 
     def _election(self, now: float) -> tuple[Sight, Source]:
         """Return the newest view there is and where it is from; SQL when from nowhere now."""

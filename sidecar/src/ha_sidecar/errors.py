@@ -7,6 +7,7 @@ SidecarError
 │   ├── Compacted     the watched revision is gone; read everything again
 │   └── WatchIdle     the watch was silent for too long; read everything again
 ├── ProbeError        a PostgreSQL server gave no answer in time, or refused
+├── ActorError        a balancer or pooler could not be asked, or refused
 ├── ThreadDied        a thread ended by a defect; the process ends, to be started anew
 └── InvariantBroken   the decider was about to break its own rules (a defect)
 """
@@ -40,6 +41,10 @@ class WatchIdle(SourceError):
 
 class ProbeError(SidecarError):
     """A PostgreSQL server could not be asked."""
+
+
+class ActorError(SidecarError):
+    """A server that an actor works on could not be asked, or refused."""
 
 
 class ThreadDied(SidecarError):

@@ -11,6 +11,7 @@ from types import FrameType
 import structlog
 
 from . import __version__
+from .actors import Actor
 from .api import Api
 from .config import read_secret
 from .driver import Driver, Wake
@@ -73,6 +74,11 @@ def patroni_poller(settings: Settings, on_change: Callable[[], None]) -> Patroni
     )
 
 
+def actors(settings: Settings) -> tuple[Actor, ...]:
+    """Return the actors that the settings ask for, not started yet."""
+    return ()
+
+
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SidecarError before serving, never silently after."""
     wake, resolver, login = Wake(), Resolver(), credentials(settings)
@@ -109,6 +115,7 @@ def run(settings: Settings) -> None:
             memory=memory,
             publisher=publisher,
             notifier=Notifier(os.environ),
+            actors=actors(settings),
         )
 
         def on_signal(number: int, frame: FrameType | None) -> None:
