@@ -9,7 +9,7 @@ import click
 
 from ha_setup.drill.options import Fault
 
-_FAULTS = "\n".join(f"  {fault.value:<18} {fault.about}" for fault in Fault)
+_FAULTS = "\n".join(f"  {fault.value:<22} {fault.about}" for fault in Fault)
 
 
 def _writable_file(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:

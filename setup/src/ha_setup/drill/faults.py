@@ -39,7 +39,7 @@ def inject(cluster: Cluster, fault: Fault, primary: str) -> Injected:
     `primary` is the PostgreSQL primary's name. Raises ClusterError when there is nothing to break.
     """
     match fault:
-        case Fault.SWITCHOVER:
+        case Fault.SWITCHOVER | Fault.PATRONICTL_SWITCHOVER:
             return _switch_over(cluster, primary)
         case Fault.KILL_PRIMARY:
             _expect_postmaster(cluster, primary)

@@ -12,6 +12,7 @@ class Fault(StrEnum):
     """The faults, named as verbs."""
 
     SWITCHOVER = "switchover"
+    PATRONICTL_SWITCHOVER = "patronictl-switchover"
     KILL_PRIMARY = "kill-primary"
     FREEZE_PRIMARY = "freeze-primary"
     KILL_POSTGRES = "kill-postgres"
@@ -32,10 +33,17 @@ class Fault(StrEnum):
 
 
 _MOVES_PRIMARY = frozenset(
-    {Fault.SWITCHOVER, Fault.KILL_PRIMARY, Fault.FREEZE_PRIMARY, Fault.KILL_POSTGRES}
+    {
+        Fault.SWITCHOVER,
+        Fault.PATRONICTL_SWITCHOVER,
+        Fault.KILL_PRIMARY,
+        Fault.FREEZE_PRIMARY,
+        Fault.KILL_POSTGRES,
+    }
 )
 _ABOUT = {
-    Fault.SWITCHOVER: "a planned switchover, asked of Patroni from outside",
+    Fault.SWITCHOVER: "a planned switchover by `ha-sidecar switchover`",
+    Fault.PATRONICTL_SWITCHOVER: "a planned switchover asked of Patroni alone, as patronictl does",
     Fault.KILL_PRIMARY: "kill -9 of every process of the primary's host, PostgreSQL and Patroni",
     Fault.FREEZE_PRIMARY: "every process of the primary's host stopped in place (SIGSTOP), sockets left open",
     Fault.KILL_POSTGRES: "kill -9 of PostgreSQL on the primary; its Patroni lives on",
