@@ -62,6 +62,8 @@ class Member:
     state: str = ""
     timeline: int | None = None
     replay_lsn: str | None = None
+    api_url: str | None = None
+    nofailover: bool = False
 
     @property
     def target(self) -> Target:
@@ -82,6 +84,15 @@ class Switchover:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """``ha-sidecar switchover`` asks every node to hold new transactions while ``leader`` leads."""
+
+    leader: str
+    candidate: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class ClusterView:
     """The election as one source saw it at one moment."""
 
@@ -92,6 +103,7 @@ class ClusterView:
     sync_names: frozenset[str] = field(default_factory=frozenset)
     paused: bool = False
     switchover: Switchover | None = None
+    hold: Hold | None = None
 
     def member(self, name: str) -> Member | None:
         return next((member for member in self.members if member.name == name), None)

@@ -81,13 +81,21 @@ def _unsettled(state: State, view: ClusterView, now: Moment) -> str | None:
         return f"elected {view.leader}"
     if view.switchover is not None and view.switchover.is_due(now.wall):
         return "switchover"
-    return None
+    return "hold" if _is_held(state, view) else None
+
+
+def _is_held(state: State, view: ClusterView) -> bool:
+    """A hold is for one primary: with the next one proven it is over, released or not."""
+    last = state.memory.primary
+    return view.hold is not None and view.hold.leader == (last.name if last else view.leader)
 
 
 def is_planned(state: State, view: ClusterView | None, now: Moment) -> bool:
     """Tell whether it is ``switching`` because a switchover was announced."""
-    switchover = view.switchover if view is not None else None
-    return state.phase is Phase.SWITCHING and switchover is not None and switchover.is_due(now.wall)
+    if view is None or state.phase is not Phase.SWITCHING:
+        return False
+    switchover = view.switchover
+    return _is_held(state, view) or (switchover is not None and switchover.is_due(now.wall))
 
 
 def decide(
@@ -160,6 +168,8 @@ def _situation(
             return Situation.LEADERLESS if holds else Situation.LEADERLESS_UNPROVEN
         if state.unsettled == "switchover":
             return Situation.SWITCHOVER if holds else Situation.SWITCHOVER_UNPROVEN
+        if state.unsettled == "hold":
+            return Situation.HELD if holds else Situation.HELD_UNPROVEN
         return Situation.OTHER_ELECTED
     if fresh:
         return Situation.SAME_PROVEN

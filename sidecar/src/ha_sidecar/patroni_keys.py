@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from .cluster import ClusterView, Member, Switchover, SyncMode
+from .cluster import ClusterView, Hold, Member, Switchover, SyncMode
 
 MEMBERS = "members/"
+#: Beside Patroni's own keys, so that one watch brings both in the order they were written and
+#: the sidecars need no further right. Patroni reads and deletes only the keys it knows.
+HOLD = "odoo_ha_hold"
 
 
 def view_from_keys(values: Mapping[str, str]) -> ClusterView:
@@ -34,6 +37,7 @@ def view_from_keys(values: Mapping[str, str]) -> ClusterView:
         sync_names=frozenset(_names(sync.get("sync_standby"))),
         paused=config.get("pause") is True,
         switchover=_switchover(_object(values.get("failover"))),
+        hold=_hold(_object(values.get(HOLD))),
     )
 
 
@@ -53,6 +57,7 @@ def _member(name: str, text: str) -> Member | None:
     try:
         url = urlsplit(str(data["conn_url"]))
         host, port = url.hostname, url.port or 5432
+        api = urlsplit(str(data.get("api_url") or ""))
     except (KeyError, ValueError):
         return None
     if not name or not host:
@@ -65,7 +70,23 @@ def _member(name: str, text: str) -> Member | None:
         state=str(data.get("replication_state") or data.get("state") or ""),
         timeline=_integer(data.get("timeline")),
         replay_lsn=lsn_text(data.get("replay_lsn", data.get("xlog_location"))),
+        api_url=f"{api.scheme}://{api.netloc}" if api.netloc else None,
+        nofailover=_is_barred(data.get("tags")),
     )
+
+
+def _is_barred(tags: object) -> bool:
+    """Tell whether the member's tags keep Patroni from ever promoting it."""
+    if not isinstance(tags, dict):
+        return False
+    return bool(tags.get("nofailover")) or str(tags.get("failover_priority", 1)) == "0"
+
+
+def _hold(data: Mapping[str, Any]) -> Hold | None:
+    leader, candidate = data.get("leader"), data.get("candidate")
+    if not isinstance(leader, str) or not isinstance(candidate, str):
+        return None
+    return Hold(leader, candidate, str(data.get("by", "")))
 
 
 def _switchover(data: Mapping[str, Any]) -> Switchover | None:

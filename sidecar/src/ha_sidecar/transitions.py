@@ -28,6 +28,8 @@ class Situation(StrEnum):
     REFUSED = "elected server is no primary"
     SWITCHOVER = "switchover announced"
     SWITCHOVER_UNPROVEN = "switchover announced, unproven"
+    HELD = "held for a switchover"
+    HELD_UNPROVEN = "held for a switchover, unproven"
     LEADERLESS = "leader key vanished"
     LEADERLESS_UNPROVEN = "leader key vanished, unproven"
     OTHER_ELECTED = "other member elected"
@@ -83,6 +85,10 @@ ROWS: tuple[Row, ...] = (
         "Patroni announces a switchover; the primary still proves itself, new transactions wait"),
     Row(_S.SWITCHOVER_UNPROVEN, _ANY, _SWITCHING, Keep.DROP,
         "the switchover runs: the old primary no longer proves itself, the new one isn't elected yet"),
+    Row(_S.HELD, _ANY, _SWITCHING, Keep.ADOPT,
+        "`ha-sidecar switchover` holds new transactions; the primary still proves itself"),
+    Row(_S.HELD_UNPROVEN, _ANY, _SWITCHING, Keep.DROP,
+        "`ha-sidecar switchover` holds new transactions; the primary no longer proves itself"),
     Row(_S.LEADERLESS, _ANY, _SWITCHING, Keep.ADOPT,
         "the leader key vanished: an election may follow; the primary still proves itself"),
     Row(_S.LEADERLESS_UNPROVEN, _ANY, _SWITCHING, Keep.DROP,

@@ -10,6 +10,7 @@ import pytest
 from ha_sidecar.cluster import (
     Answer,
     ClusterView,
+    Hold,
     Member,
     Primary,
     ProbeReport,
@@ -17,7 +18,7 @@ from ha_sidecar.cluster import (
     Switchover,
     Target,
 )
-from ha_sidecar.decider import decide, target_of
+from ha_sidecar.decider import decide, is_planned, target_of
 from ha_sidecar.errors import InvariantBroken
 from ha_sidecar.invariants import check_invariants
 from ha_sidecar.state import (
@@ -143,6 +144,45 @@ def test_scheduled_switchover_holds_nothing_before_its_time(stable: Story) -> No
     assert stable.elect("pg1", switchover=planned).shown == ("stable", "pg1", 1)
     stable.pass_time(60)
     assert stable.answer("pg1").shown == ("switching", "pg1", 1)
+
+
+def test_hold_lasts_until_the_next_primary_is_proven_though_it_is_not_released(
+    stable: Story,
+) -> None:
+    held = Hold("pg1", "pg2")
+    assert stable.elect("pg1", hold=held).shown == ("switching", "pg1", 1)
+    assert is_planned(stable.state, stable.view, Moment(stable.now, START))
+    assert stable.answer("pg1", None).shown == ("switching", None, 1)
+    assert stable.elect("pg2").shown == ("switching", None, 1)
+    assert is_planned(stable.state, stable.view, Moment(stable.now, START))
+    assert stable.answer("pg2", 2).shown == ("stable", "pg2", 2)
+    assert stable.pass_time(0.1).answer("pg2", 2).shown == ("stable", "pg2", 2)
+    assert stable.elect("pg2", hold=None).shown == ("stable", "pg2", 2)
+
+
+def test_released_hold_lets_the_old_primary_go_on_at_once(stable: Story) -> None:
+    stable.elect("pg1", hold=Hold("pg1", "pg2"))
+    assert stable.elect("pg1", hold=None).shown == ("stable", "pg1", 1)
+    assert not is_planned(stable.state, stable.view, Moment(stable.now, START))
+
+
+def test_hold_for_another_than_the_primary_holds_nothing(stable: Story) -> None:
+    assert stable.elect("pg1", hold=Hold("pg2", "pg1")).shown == ("stable", "pg1", 1)
+
+
+def test_hold_that_nobody_releases_ends_with_switching_timeout(stable: Story) -> None:
+    stable.elect("pg1", hold=Hold("pg1", "pg2"))
+    for _ in range(29):
+        stable.now += 1
+        assert stable.answer("pg1").shown == ("switching", "pg1", 1)
+    stable.now += 1
+    assert stable.answer("pg1").shown == ("stable", "pg1", 1)
+
+
+def test_primary_that_dies_during_a_hold_is_withdrawn(stable: Story) -> None:
+    stable.elect("pg1", hold=Hold("pg1", "pg2"))
+    assert stable.pass_time(1).silence("pg1").shown == ("switching", None, 1)
+    assert stable.elect("pg1", hold=None).shown == ("lost", None, 1)
 
 
 def test_cancelled_switchover_keeps_the_epoch(stable: Story) -> None:

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ha_sidecar.cluster import (
     Answer,
     ClusterView,
+    Hold,
     Member,
     Primary,
     ProbeReport,
@@ -51,10 +52,21 @@ class ClusterLife(RuleBasedStateMachine):
 
     # -- what happens in the cluster
 
-    @rule(leader=st.none() | names, paused=st.booleans(), planned=st.booleans())
-    def elect(self, leader: str | None, paused: bool, planned: bool) -> None:
-        switchover = Switchover(leader) if planned else None
-        self.view = ClusterView(leader, MEMBERS, IDENTIFIER, paused=paused, switchover=switchover)
+    @rule(
+        leader=st.none() | names,
+        paused=st.booleans(),
+        planned=st.booleans(),
+        held=st.none() | names,
+    )
+    def elect(self, leader: str | None, paused: bool, planned: bool, held: str | None) -> None:
+        self.view = ClusterView(
+            leader,
+            MEMBERS,
+            IDENTIFIER,
+            paused=paused,
+            switchover=Switchover(leader) if planned else None,
+            hold=Hold(held, "pg3") if held else None,
+        )
 
     @rule(name=names)
     def promote(self, name: str) -> None:

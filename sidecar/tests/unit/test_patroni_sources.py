@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ha_sidecar.cluster import Member, Switchover, SyncMode
+from ha_sidecar.cluster import Hold, Member, Switchover, SyncMode
 from ha_sidecar.errors import SourceError
 from ha_sidecar.patroni_keys import view_from_keys
 from ha_sidecar.patroni_rest import most_recent, view_from_rest
@@ -48,9 +48,32 @@ def test_keys_become_a_view() -> None:
     assert view.switchover is None
     assert not view.paused
     assert view.members == (
-        Member("pg1", "10.0.0.11", 5432, "primary", "running", 3, "0/3000060"),
-        Member("pg2", "fd00::12", 5432, "replica", "streaming", 3, "1/3000000"),
+        Member(
+            "pg1", "10.0.0.11", 5432, "primary", "running", 3, "0/3000060", "http://10.0.0.11:8008"
+        ),
+        Member(
+            "pg2", "fd00::12", 5432, "replica", "streaming", 3, "1/3000000", "http://10.0.0.11:8008"
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("tags", "barred"),
+    [({}, False), ({"nofailover": True}, True), ({"failover_priority": 0}, True), ("?", False)],
+)
+def test_members_that_patroni_never_promotes(tags: object, barred: bool) -> None:
+    (member,) = view_from_keys({"members/pg2": json.dumps(PG2 | {"tags": tags})}).members
+    assert member.nofailover is barred
+
+
+@pytest.mark.parametrize("value", ["", "[]", "{}", '{"leader": "pg1"}', '{"candidate": 1}'])
+def test_hold_that_can_not_be_read_holds_nothing(value: str) -> None:
+    assert view_from_keys(KEYS | {"odoo_ha_hold": value}).hold is None
+
+
+def test_hold() -> None:
+    value = json.dumps({"leader": "pg1", "candidate": "pg2", "by": "ann@ops"})
+    assert view_from_keys({"odoo_ha_hold": value}).hold == Hold("pg1", "pg2", "ann@ops")
 
 
 @pytest.mark.parametrize(
