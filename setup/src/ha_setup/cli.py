@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from ha_setup.cluster.layout import NETWORKS, Network
 from ha_setup.drill.command import drill
 from ha_setup.progress import Progress
 
@@ -64,6 +65,11 @@ def parts_install(state_dir: Path, as_json: bool) -> None:
 @click.option(
     "--block", type=click.IntRange(1, 254), help="Use addresses 127.19.BLOCK.x (1 if not told)."
 )
+@click.option(
+    "--network",
+    type=click.Choice(NETWORKS),
+    help="Where the hosts are: on loopback (if not told), or, as root, each in a network namespace.",
+)
 @click.option("--once", is_flag=True, help="Take the cluster down at the end.")
 @click.option(
     "--sync",
@@ -97,6 +103,7 @@ def demo(
     state_dir: Path,
     small: bool | None,
     block: int | None,
+    network: Network | None,
     once: bool,
     sync: str,
     compare: str | None,
@@ -118,6 +125,7 @@ def demo(
             state_dir=context.obj,
             small=small,
             block=block,
+            network=network,
             once=once,
             synchronous=sync == "on",
             compare_stock=compare is not None,

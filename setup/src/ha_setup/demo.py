@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ha_setup import parts
-from ha_setup.cluster import Cluster, Variant
+from ha_setup.cluster import Cluster, Network, Variant
 from ha_setup.drill import DrillOptions, Fault, RunResult, print_report, run, to_json
 from ha_setup.drill.page import render_page
 from ha_setup.errors import PreflightError, SetupError
@@ -30,6 +30,7 @@ class DemoOptions:
     once: bool = False
     synchronous: bool = True
     compare_stock: bool = False
+    network: Network | None = None
     json_file: Path | None = None
     html_file: Path | None = None
 
@@ -44,7 +45,9 @@ def demonstrate(options: DemoOptions, progress: Progress, console: Console) -> b
     Leaves the cluster up unless `once`. Interrupted or broken off, it leaves no process behind.
     """
     started = time.monotonic()
-    cluster = Cluster.open(options.state_dir, block=options.block, small=options.small)
+    cluster = Cluster.open(
+        options.state_dir, block=options.block, small=options.small, network=options.network
+    )
     with interruptible(cluster.give_up), locked(lock_file(options.state_dir)):
         try:
             results = _perform(cluster, options, progress)
@@ -124,6 +127,7 @@ def show_status(state_dir: Path, console: Console) -> bool:
         )
         return False
     try:
+        cluster.enter()
         console.print(f"primary: {cluster.primary(timeout=3.0)}", highlight=False)
     except SetupError as problem:
         console.print(f"primary: none ({problem})", highlight=False)
@@ -145,6 +149,13 @@ def write_logins(cluster: Cluster) -> None:
 
 def print_addresses(cluster: Cluster, console: Console) -> None:
     layout = cluster.layout
+    if layout.network == "namespaces":
+        console.print(
+            f"These addresses are in the network namespace {cluster.hub}; for a shell in it, as root:\n"
+            f"         nsenter --net=/run/netns/{cluster.hub}",
+            soft_wrap=True,
+            highlight=False,
+        )
     console.print(
         f"Odoo:    {layout.base_url(cluster.variant)}/odoo\n"
         f"login:   admin or demo1, with the password in {logins_file(cluster)}\n"

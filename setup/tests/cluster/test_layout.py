@@ -35,6 +35,13 @@ def test_addresses_are_those_that_the_documentation_names() -> None:
     assert layout.database("suite") != layout.database("stock")
 
 
+def test_hosts_in_namespaces_have_addresses_that_can_be_cut_off() -> None:
+    layout = Layout(STATE, block=7, network="namespaces")
+    assert [h.address for h in layout.pg] == ["10.19.7.11", "10.19.7.12", "10.19.7.13"]
+    assert layout.subnet == "10.19.7.0/24"
+    assert layout.hub_address not in {node.host.address for node in layout.nodes}
+
+
 def test_small_has_one_etcd_and_all_of_the_rest() -> None:
     small, full = Layout(STATE, small=True), Layout(STATE)
     assert len(small.etcd) == 1

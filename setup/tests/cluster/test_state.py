@@ -33,6 +33,21 @@ def test_another_shape_than_the_existing_one_is_refused(tmp_path: Path) -> None:
         Cluster.open(tmp_path, block=4)
 
 
+def test_a_cluster_of_before_there_were_namespaces_is_on_loopback(tmp_path: Path) -> None:
+    remember(tmp_path)
+    cluster = Cluster.open(tmp_path)
+    assert cluster.layout.network == "loopback"
+    with pytest.raises(ClusterError, match=r"--network namespaces"):
+        cluster.cut_off("pg1")
+
+
+def test_the_network_is_remembered(tmp_path: Path) -> None:
+    remember(tmp_path, network="namespaces")
+    assert Cluster.open(tmp_path).layout.network == "namespaces"
+    with pytest.raises(ClusterError, match=r"created with network namespaces, not loopback"):
+        Cluster.open(tmp_path, network="loopback")
+
+
 def test_opening_a_new_cluster_touches_nothing(tmp_path: Path) -> None:
     cluster = Cluster.open(tmp_path, block=9)
     assert cluster.layout.block == 9

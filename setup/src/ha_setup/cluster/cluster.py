@@ -12,7 +12,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from ha_setup.cluster import health, patroni_rest
 from ha_setup.cluster.database import demo_logins
 from ha_setup.cluster.healing import Healing
-from ha_setup.cluster.layout import VARIANTS, Layout, Variant
+from ha_setup.cluster.layout import VARIANTS, Layout, Network, Variant
+from ha_setup.cluster.namespaces import HUB, Namespaces
 from ha_setup.cluster.nodes import Nodes
 from ha_setup.cluster.secrets import Secrets
 from ha_setup.cluster.state import Memory, State, load_state
@@ -37,6 +38,7 @@ class Cluster:
         *,
         block: int | None = None,
         small: bool | None = None,
+        network: Network | None = None,
     ) -> Cluster:
         """The cluster of that name: as it was created, else a new one with the given shape.
 
@@ -45,14 +47,22 @@ class Cluster:
         state_dir = state_dir.resolve()
         state = load_state(state_dir / name / "cluster.json")
         if state is None:
-            state = State(block=1 if block is None else block, small=bool(small))
-        for what, asked, is_ in (("block", block, state.block), ("small", small, state.small)):
+            state = State(
+                block=1 if block is None else block,
+                small=bool(small),
+                network=network or "loopback",
+            )
+        for what, asked, is_ in (
+            ("block", block, state.block),
+            ("small", small, state.small),
+            ("network", network, state.network),
+        ):
             if asked is not None and asked != is_:
                 raise ClusterError(
                     f"the cluster in {state_dir / name} was created with {what} {is_}, not {asked}: "
                     "leave the option out, or remove the cluster with `down --purge` first"
                 )
-        return cls(Layout(state_dir, name, state.block, state.small), state)
+        return cls(Layout(state_dir, name, state.block, state.small, state.network), state)
 
     # -- what it is
 
@@ -79,6 +89,37 @@ class Cluster:
         """(login, password) of the administrator; the same in both databases."""
         return "admin", self.secrets.odoo_admin
 
+    # -- its network
+
+    def enter(self) -> None:
+        """Be where the cluster's addresses are: this thread, and all that it starts from now on.
+
+        Nothing happens on loopback. `up` does it by itself; `down` takes the thread back.
+        """
+        if self._nodes.namespaces is not None:
+            self._nodes.namespaces.enter()
+
+    @property
+    def hub(self) -> str:
+        """The network namespace in which the cluster's addresses answer; ClusterError on loopback."""
+        return self._namespaces().name(HUB)
+
+    def cut_off(self, node: str) -> None:
+        """Drop every packet from and to the node's host, both ways. ClusterError on loopback."""
+        self._namespaces().cut_off(self.layout.node(node).host.name)
+
+    def reconnect(self, node: str) -> None:
+        """Undo `cut_off`."""
+        self._namespaces().reconnect(self.layout.node(node).host.name)
+
+    def _namespaces(self) -> Namespaces:
+        if self._nodes.namespaces is None:
+            raise ClusterError(
+                "packets cannot be dropped on loopback. Make a cluster in network namespaces, as root: "
+                "setup/demo down --purge, then setup/demo --network namespaces"
+            )
+        return self._nodes.namespaces
+
     # -- up and down
 
     def up(
@@ -92,6 +133,8 @@ class Cluster:
         """
         progress = progress or SilentProgress()
         self.check()
+        if self._nodes.namespaces is not None:
+            self._nodes.namespaces.install_tools(self.layout.directory / "install.log", progress)
         if not self._memory.state.formed and (self.layout.directory / "nodes").exists():
             self.down(progress)
             shutil.rmtree(self.layout.directory / "nodes")

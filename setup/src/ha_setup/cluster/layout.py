@@ -1,7 +1,7 @@
 """Where every node of a cluster lives: addresses, ports, directories. Pure.
 
-Each host has an address of its own on the loopback network 127.19.<block>.0/24, so several
-clusters can be up at once. Every port is its standard number plus 10000, so that nothing here
+Each host has an address of its own: on the loopback network 127.19.<block>.0/24, or, in network
+namespaces, on 10.19.<block>.0/24. So several clusters can be up at once. Every port is its standard number plus 10000, so that nothing here
 meets a server that the machine already runs.
 """
 
@@ -13,6 +13,8 @@ from typing import Literal, get_args
 
 Variant = Literal["suite", "stock"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
+Network = Literal["loopback", "namespaces"]
+NETWORKS: tuple[Network, ...] = get_args(Network)
 
 SCOPE = "odoo-cluster"
 NAMESPACE = "/service/"
@@ -125,13 +127,28 @@ class Layout:
     name: str = "demo"
     block: int = 1
     small: bool = False
+    network: Network = "loopback"
 
     def __post_init__(self) -> None:
         if not 1 <= self.block <= 254:
             raise ValueError(f"block must be between 1 and 254, not {self.block}")
 
     def _host(self, name: str, last: int) -> Host:
-        return Host(name, f"127.19.{self.block}.{last}")
+        return Host(name, f"{self._prefix}.{last}")
+
+    @property
+    def _prefix(self) -> str:
+        return f"{'127' if self.network == 'loopback' else '10'}.19.{self.block}"
+
+    @property
+    def subnet(self) -> str:
+        """Where the cluster's clients may come from."""
+        return "127.0.0.0/8" if self.network == "loopback" else f"{self._prefix}.0/24"
+
+    @property
+    def hub_address(self) -> str:
+        """In namespaces: where the commands of this package work."""
+        return f"{self._prefix}.254"
 
     @property
     def pg(self) -> tuple[Host, ...]:

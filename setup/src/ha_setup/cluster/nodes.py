@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import psutil
@@ -12,10 +12,12 @@ import psutil
 from ha_setup import parts as parts_module
 from ha_setup.cluster import preflight
 from ha_setup.cluster.layout import Layout, Node
+from ha_setup.cluster.namespaces import Namespaces
 from ha_setup.cluster.plan import Plan
 from ha_setup.cluster.processes import Processes, marked_processes
 from ha_setup.cluster.secrets import Secrets, load_or_create
 from ha_setup.cluster.state import Memory
+from ha_setup.errors import PreflightError
 from ha_setup.parts import Parts
 
 STOP_PATIENCE_S = 15.0
@@ -34,6 +36,7 @@ class Nodes:
     def __init__(self, layout: Layout, memory: Memory) -> None:
         self.layout = layout
         self.memory = memory
+        self.namespaces = Namespaces(layout) if layout.network == "namespaces" else None
         self.processes = Processes(layout)
         self._parts: Parts | None = None
         self._secrets: Secrets | None = None
@@ -68,8 +71,12 @@ class Nodes:
     def check(self) -> None:
         """Raise PreflightError with all that stands in the way of starting what does not run."""
         wanted = self.wanted()
+        if self.namespaces is not None and (problem := self.namespaces.problem()):
+            raise PreflightError(problem)
         absent = [node for node in wanted if not self.processes.of(node.name)]
-        preflight.check(self.layout, absent, running_already=len(absent) < len(wanted))
+        # Nobody else can be at an address within the cluster's own namespaces.
+        listeners = absent if self.namespaces is None else []
+        preflight.check(self.layout, listeners, running_already=len(absent) < len(wanted))
 
     def make_ready(self) -> None:
         """End what a broken run left, check the machine, and write down what the cluster is."""
@@ -79,6 +86,9 @@ class Nodes:
         # An installation of Odoo's database outlives a run that was killed.
         self.processes.kill(marked_processes(self.processes.mark_of(DATABASE_WORK)))
         self.check()
+        if self.namespaces is not None:
+            self.namespaces.make()
+            self.namespaces.enter()
         self.layout.directory.mkdir(parents=True, exist_ok=True)
         self.memory.change()
 
@@ -94,9 +104,9 @@ class Nodes:
         if self.processes.main(name) is None:
             self._end_leftovers(node)
             state = self.memory.state
-            self.processes.spawn(
-                name, self.plan.launch(node, variant=state.variant, synchronous=state.synchronous)
-            )
+            launch = self.plan.launch(node, variant=state.variant, synchronous=state.synchronous)
+            with self.namespaces.at(node.host.name) if self.namespaces else nullcontext():
+                self.processes.spawn(name, launch)
 
     def start_missing(self, *kinds: str) -> None:
         for node in self.wanted():
@@ -116,6 +126,8 @@ class Nodes:
             )
         self.processes.kill(self.processes.of_all())
         self._remove_sockets()
+        if self.namespaces is not None:
+            self.namespaces.remove()
 
     def _remove_sockets(self) -> None:
         """What a stopped S3 left in /tmp would keep another user from starting theirs."""

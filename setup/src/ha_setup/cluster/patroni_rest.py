@@ -9,6 +9,7 @@ import requests
 from ha_setup.cluster import health
 from ha_setup.cluster import layout as at
 from ha_setup.cluster.layout import Layout
+from ha_setup.cluster.render_database import dynamic_config
 from ha_setup.errors import ClusterError
 
 TIMEOUT_S = 5.0
@@ -20,9 +21,10 @@ def url(layout: Layout, node: str) -> str:
 
 
 def set_synchronous(layout: Layout, on: bool) -> None:
-    """Switch synchronous replication in the configuration that all members share."""
+    """Switch synchronous replication in the configuration that all members share; the rest of it becomes
+    what a new cluster would have."""
     for host in layout.pg:
-        if _request(layout, "PATCH", host.name, "/config", {"synchronous_mode": on}):
+        if _request(layout, "PATCH", host.name, "/config", dynamic_config(synchronous=on)):
             return
     raise ClusterError("no Patroni accepts its configuration: see the logs of pg1 to pg3")
 

@@ -101,8 +101,8 @@ def patroni_config(
             "parameters": {"unix_socket_directories": run},
             "pg_hba": [
                 "local all all scram-sha-256",
-                "host all all 127.0.0.0/8 scram-sha-256",
-                "host replication replicator 127.0.0.0/8 scram-sha-256",
+                f"host all all {layout.subnet} scram-sha-256",
+                f"host replication replicator {layout.subnet} scram-sha-256",
             ],
         },
     }
@@ -115,6 +115,9 @@ def dynamic_config(*, synchronous: bool) -> dict[str, Any]:
         "loop_wait": 2,
         "retry_timeout": 3,
         "primary_start_timeout": 0,
+        # An etcd without quorum leaves the primary as it is, as long as it reaches every member;
+        # one that is cut off reaches none, and steps down as ever.
+        "failsafe_mode": True,
         "maximum_lag_on_failover": 1048576,
         "synchronous_mode": synchronous,
         "postgresql": {

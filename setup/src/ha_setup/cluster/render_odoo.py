@@ -140,6 +140,9 @@ def sidecar(layout: Layout, secrets: Secrets, host: Host, *, command: Path) -> L
         "topology_path": str(layout.topology_path(host.name)),
         "socket_path": str(run / "sidecar.sock"),
         "state_dir": str(layout.data_dir(name)),
+        # Both sidecars look after the one balancer.
+        "haproxy_sockets": [str(layout.admin_socket)],
+        "haproxy_backend": at.POSTGRES_BACKEND,
     }
     # JSON's strings and lists of strings are TOML's too.
     text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())

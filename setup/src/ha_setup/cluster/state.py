@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from ha_setup.cluster.layout import VARIANTS, Variant
+from ha_setup.cluster.layout import NETWORKS, VARIANTS, Network, Variant
 from ha_setup.errors import ClusterError
 from ha_setup.files import write_file
 
@@ -21,6 +21,7 @@ class State:
     variant: Variant = "suite"
     synchronous: bool = True
     formed: bool = False  # whether etcd, PostgreSQL, Redis and S3 were healthy together once
+    network: Network = "loopback"
 
 
 class Memory:
@@ -46,6 +47,7 @@ def load_state(path: Path) -> State | None:
             variant=cast(Variant, raw["variant"]),
             synchronous=bool(raw["synchronous"]),
             formed=bool(raw["formed"]),
+            network=cast(Network, raw.get("network", "loopback")),
         )
     except FileNotFoundError:
         return None
@@ -53,6 +55,10 @@ def load_state(path: Path) -> State | None:
         raise ClusterError(
             f"{path} is damaged ({problem}): end the cluster's processes and remove {path.parent}"
         ) from None
+    if state.network not in NETWORKS:
+        raise ClusterError(
+            f"{path} names the network {state.network!r}: expected {' or '.join(NETWORKS)}"
+        )
     if state.variant not in VARIANTS:
         raise ClusterError(
             f"{path} names the variant {state.variant!r}: expected {' or '.join(VARIANTS)}"

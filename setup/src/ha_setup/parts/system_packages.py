@@ -74,18 +74,7 @@ def ensure_programs(log: Path, progress: Progress) -> SystemPrograms:
     found = find_programs()
     missing = missing_packages(found)
     if missing:
-        if shutil.which("apt-get") is None:
-            raise PartsError(
-                f"this machine lacks {', '.join(missing)} (Debian's names) and has no apt-get: install them first"
-            )
-        if os.geteuid() != 0:
-            raise PartsError(
-                "packages are missing and only root may install them. Run:\n"
-                f"    sudo apt-get install {' '.join(missing)}\n"
-                "and start again."
-            )
-        with progress.step(f"apt-get install {' '.join(missing)}"):
-            install_packages(missing, log)
+        install_missing(missing, log, progress)
         found = find_programs()
         missing = missing_packages(found)
         if missing:
@@ -101,6 +90,22 @@ def ensure_programs(log: Path, progress: Progress) -> SystemPrograms:
         redis_cli=paths["redis-cli"],
         haproxy=paths["haproxy"],
     )
+
+
+def install_missing(missing: list[str], log: Path, progress: Progress) -> None:
+    """Install these packages when root; otherwise PartsError says which command does it."""
+    if shutil.which("apt-get") is None:
+        raise PartsError(
+            f"this machine lacks {', '.join(missing)} (Debian's names) and has no apt-get: install them first"
+        )
+    if os.geteuid() != 0:
+        raise PartsError(
+            "packages are missing and only root may install them. Run:\n"
+            f"    sudo apt-get install {' '.join(missing)}\n"
+            "and start again."
+        )
+    with progress.step(f"apt-get install {' '.join(missing)}"):
+        install_packages(missing, log)
 
 
 def install_packages(packages: list[str], log: Path) -> None:
