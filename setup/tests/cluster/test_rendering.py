@@ -57,6 +57,14 @@ def test_the_suite_follows_the_sidecar_beside_it(plan: Plan) -> None:
     assert conf["options"]["data_dir"] != odoo_conf(plan, "odoo1", "suite")["options"]["data_dir"]
 
 
+def test_the_sidecars_move_the_balancers_postgresql_backend(plan: Plan) -> None:
+    sidecar = tomllib.loads(launches(plan, "suite")["sidecar1"].files[0].text)
+    config = haproxy_config(plan.layout)
+    (socket,) = sidecar["haproxy_sockets"]
+    assert f"stats socket {socket} mode 600 level admin" in config
+    assert f"\nbackend {sidecar['haproxy_backend']}\n" in config
+
+
 def test_stock_is_the_guides_architecture(plan: Plan) -> None:
     first, second = (odoo_conf(plan, name, "stock") for name in ("odoo1", "odoo2"))
     assert not first.has_section("ha")

@@ -24,6 +24,8 @@ _NEEDS = {
     "etcd_username": "etcd_password_file",
     "etcd_password_file": "etcd_username",
     "etcd_cert": "etcd_key",
+    "patroni_username": "patroni_password_file",
+    "patroni_password_file": "patroni_username",
     "etcd_key": "etcd_cert",
 }
 _FILES = (
@@ -32,6 +34,7 @@ _FILES = (
     "etcd_cert",
     "etcd_key",
     "patroni_ca",
+    "patroni_password_file",
     "probe_password_file",
     "probe_sslrootcert",
 )

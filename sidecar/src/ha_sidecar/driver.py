@@ -151,7 +151,9 @@ class Driver:
             # As for the document: a restart is no outage.
             return
         planned = is_planned(state, seen.view, now)
-        published = Published(state.phase, state.primary, state.memory.epoch, planned)
+        published = Published(
+            state.phase, state.primary, state.memory.epoch, planned, source=seen.source
+        )
         for actor in self._actors:
             actor.aim(published)
 

@@ -5,8 +5,11 @@ SidecarError
 ├── StateError        the remembered state can't be read or is in use by another sidecar
 ├── SourceError       etcd or Patroni's REST API gave no usable answer
 │   ├── Compacted     the watched revision is gone; read everything again
-│   └── WatchIdle     the watch was silent for too long; read everything again
+│   ├── WatchIdle     the watch was silent for too long; read everything again
+│   ├── Forbidden     the user may not do that
+│   └── NotFound      there is no such thing (any more)
 ├── ProbeError        a PostgreSQL server gave no answer in time, or refused
+├── NotSwitched       a switchover was refused, given up, or its end isn't known
 ├── ActorError        a balancer or pooler could not be asked, or refused
 ├── ThreadDied        a thread ended by a defect; the process ends, to be started anew
 └── InvariantBroken   the decider was about to break its own rules (a defect)
@@ -37,6 +40,14 @@ class Compacted(SourceError):
 
 class WatchIdle(SourceError):
     """The watch was silent for longer than silence is trusted."""
+
+
+class Forbidden(SourceError):
+    """The user lacks the right."""
+
+
+class NotFound(SourceError):
+    """There is no such thing (any more)."""
 
 
 class ProbeError(SidecarError):

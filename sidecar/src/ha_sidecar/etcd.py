@@ -1,9 +1,15 @@
-"""A small client of etcd's v3 JSON gateway: read a prefix, watch a prefix. Every wait is bounded."""
+"""A small client of etcd's v3 JSON gateway, every wait bounded.
+
+The sidecar reads and watches a prefix. Leases and the one conditional write are for
+``ha-sidecar switchover`` alone.
+"""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +17,7 @@ from typing import Any
 
 import urllib3
 
-from .errors import Compacted, SourceError, WatchIdle
+from .errors import Compacted, Forbidden, NotFound, SourceError, WatchIdle
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,15 @@ class Change:
 
     key: str
     value: str | None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Keys written with it vanish ``ttl`` seconds after ``asked_at`` (monotonic) unless renewed."""
+
+    id: str
+    ttl: float
+    asked_at: float
 
 
 class Endpoint:
@@ -89,6 +104,51 @@ class Endpoint:
             response.close()
         raise SourceError(f"{self.url}: watch ended")
 
+    def grant_lease(self, seconds: int) -> Lease:
+        """Begin a lease; etcd may make it longer than asked, never shorter."""
+        asked_at = time.monotonic()
+        answer = self._call("/v3/lease/grant", {"TTL": str(seconds)})
+        return Lease(str(answer["ID"]), float(answer["TTL"]), asked_at)
+
+    def renew_lease(self, lease: Lease) -> Lease | None:
+        """Let it begin anew; None when it is gone."""
+        asked_at = time.monotonic()
+        answer = self._call("/v3/lease/keepalive", {"ID": lease.id})
+        ttl = float(answer.get("result", {}).get("TTL", 0))
+        return Lease(lease.id, ttl, asked_at) if ttl > 0 else None
+
+    def revoke_lease(self, lease: Lease) -> None:
+        """End it, and with it every key that it bears. One that is gone already is no error."""
+        with contextlib.suppress(NotFound):
+            self._call("/v3/lease/revoke", {"ID": lease.id})
+
+    def create(self, key: str, value: str, lease: Lease, *, expect: tuple[str, str]) -> bool:
+        """Write ``key``, if it doesn't exist and the key ``expect[0]`` holds ``expect[1]``.
+
+        All at one revision. Return whether it was written.
+        """
+        other, content = expect
+        body = {
+            "compare": [
+                {"key": _encode(key.encode()), "target": "CREATE", "create_revision": "0"},
+                {
+                    "key": _encode(other.encode()),
+                    "target": "VALUE",
+                    "value": _encode(content.encode()),
+                },
+            ],
+            "success": [
+                {
+                    "request_put": {
+                        "key": _encode(key.encode()),
+                        "value": _encode(value.encode()),
+                        "lease": lease.id,
+                    }
+                }
+            ],
+        }
+        return bool(self._call("/v3/kv/txn", body).get("succeeded"))
+
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         response = self._request(path, body, self._access.timeout, stream=False)
         try:
@@ -114,7 +174,8 @@ class Endpoint:
         if response.status != 200:
             text = response.read(500).decode(errors="replace") if stream else response.data.decode()
             response.close()
-            raise SourceError(f"{self.url}: HTTP {response.status}: {_reason(text)}")
+            kind = {403: Forbidden, 404: NotFound}.get(response.status, SourceError)
+            raise kind(f"{self.url}: HTTP {response.status}: {_reason(text)}")
         return response
 
     def _log_in(self) -> None:

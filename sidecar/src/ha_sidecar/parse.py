@@ -6,6 +6,7 @@ or raises ValueError with the words that end the sentence "… should be".
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,13 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 def text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a text that isn't empty")
+    return value.strip()
+
+
+def word(value: object) -> str:
+    """A name as HAProxy takes it; anything else could be another command."""
+    if not isinstance(value, str) or not re.fullmatch(r"\s*[A-Za-z0-9_.:-]+\s*", value):
+        raise ValueError("one word of letters, digits and _ . : -")
     return value.strip()
 
 
@@ -74,6 +82,40 @@ def urls(value: object) -> tuple[str, ...]:
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
         raise ValueError(wanted)
     return tuple(_url(part.strip(), wanted) for part in parts if part.strip())
+
+
+def sockets(value: object) -> tuple[str | tuple[str, int], ...]:
+    """A list of Unix sockets' paths and ``tcp:host:port``, as a TOML list or with commas.
+
+    A path stays a text, an address becomes the pair of its IP address and its port.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise ValueError('a list such as ["/run/haproxy/admin.sock", "tcp:127.0.0.1:9999"]')
+    return tuple(_socket(part.strip()) for part in parts if part.strip())
+
+
+def _socket(value: str) -> str | tuple[str, int]:
+    if value.startswith("/"):
+        return value
+    if not value.startswith("tcp:"):
+        raise ValueError("a list of paths from / on, or of tcp:address:port")
+    return address(value.removeprefix("tcp:"))
+
+
+def address(value: object) -> tuple[str, int]:
+    """``10.0.0.5:8009`` or ``[::1]:8009``; a name would need a name server in an outage."""
+    found = re.fullmatch(r"\s*(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d+)\s*", str(value))
+    try:
+        if found is None:
+            raise ValueError
+        host = str(ipaddress.ip_address(found[1] or found[2]))
+        port = int(found[3])
+    except ValueError:
+        raise ValueError("an IP address and a port, such as 10.0.0.5:8009 or [::1]:8009") from None
+    if not 1 <= port <= 65535:
+        raise ValueError("an IP address and a port from 1 to 65535")
+    return host, port
 
 
 def _url(value: str, wanted: str) -> str:

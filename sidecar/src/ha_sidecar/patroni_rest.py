@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,14 @@ def most_recent(clusters: Mapping[str, Mapping[str, Any]]) -> str | None:
     return max(clusters, key=rank, default=None)
 
 
+@dataclass(frozen=True)
+class Login:
+    """A user of Patroni's REST API. ``password`` is called each time, its result never kept."""
+
+    user: str
+    password: Callable[[], str]
+
+
 class PatroniRest:
     """A client of Patroni's REST API, for any thread. Raises SourceError."""
 
@@ -99,6 +108,31 @@ class PatroniRest:
     def cluster(self, url: str) -> dict[str, Any]:
         """Return the answer to /cluster."""
         return self._get(url, "/cluster")
+
+    def node(self, url: str) -> dict[str, Any]:
+        """Return the answer to /patroni: what that one node says of itself."""
+        return self._get(url, "/patroni")
+
+    def ask_switchover(
+        self, url: str, *, leader: str, candidate: str, login: Login | None, timeout: float
+    ) -> tuple[int, str]:
+        """POST /switchover; return status and text. Patroni answers when all is done, or at
+        once when it refuses: 401 without a valid ``login``, 400 or 412 otherwise."""
+        headers = urllib3.make_headers(
+            basic_auth=f"{login.user}:{login.password()}" if login else None
+        )
+        try:
+            response = self._http.request(
+                "POST",
+                f"{url}/switchover",
+                json={"leader": leader, "candidate": candidate},
+                headers=headers,
+                timeout=urllib3.Timeout(connect=self._timeout.connect_timeout, read=timeout),
+                redirect=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise SourceError(f"{url}: {error}") from None
+        return response.status, response.data.decode(errors="replace").strip()
 
     def view(self, url: str, cluster: Mapping[str, Any]) -> ClusterView:
         """Complete ``cluster`` with what else the Patroni at ``url`` tells, into a view."""

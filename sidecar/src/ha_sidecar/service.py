@@ -12,6 +12,7 @@ import structlog
 
 from . import __version__
 from .actors import Actor
+from .actors.haproxy import HaproxyActor
 from .api import Api
 from .config import read_secret
 from .driver import Driver, Wake
@@ -74,9 +75,12 @@ def patroni_poller(settings: Settings, on_change: Callable[[], None]) -> Patroni
     )
 
 
-def actors(settings: Settings) -> tuple[Actor, ...]:
+def actors(settings: Settings, resolver: Resolver) -> tuple[Actor, ...]:
     """Return the actors that the settings ask for, not started yet."""
-    return ()
+    return tuple(
+        HaproxyActor(address, settings.haproxy_backend, resolver)
+        for address in settings.haproxy_sockets
+    )
 
 
 def run(settings: Settings) -> None:
@@ -115,7 +119,7 @@ def run(settings: Settings) -> None:
             memory=memory,
             publisher=publisher,
             notifier=Notifier(os.environ),
-            actors=actors(settings),
+            actors=actors(settings, resolver),
         )
 
         def on_signal(number: int, frame: FrameType | None) -> None:

@@ -74,6 +74,7 @@ class Credentials:
     password: Callable[[], str] | None = None
     sslmode: str = "prefer"
     sslrootcert: Path | None = None
+    application: str = "ha-sidecar"
 
 
 class Session:
@@ -122,7 +123,7 @@ class Session:
             "dbname": mine.database,
             "sslmode": mine.sslmode,
             "gssencmode": "disable",
-            "application_name": "ha-sidecar",
+            "application_name": mine.application,
             # Should this process die with its host, the server's backend ends soon.
             "options": "-c statement_timeout=5s -c tcp_keepalives_idle=10",
         }

@@ -62,6 +62,14 @@ class Settings:
     patroni_ca: Path | None = setting(
         None, parse.path, "CA certificates that Patroni's certificates are checked against."
     )
+    patroni_username: str | None = setting(
+        None,
+        parse.text,
+        "User name of Patroni's `restapi.authentication`; only `ha-sidecar switchover` needs it.",
+    )
+    patroni_password_file: Path | None = setting(
+        None, parse.path, "File that holds that user's password."
+    )
     patroni_timeout: float = setting(
         1.0, parse.seconds, "Longest wait for one Patroni to connect or to answer."
     )
@@ -116,6 +124,15 @@ class Settings:
         Path("/var/lib/ha-sidecar"),
         parse.path,
         "Where the epoch, the system identifier and the highest timeline are remembered.",
+    )
+    haproxy_sockets: tuple[str | tuple[str, int], ...] = setting(
+        (),
+        parse.sockets,
+        "Admin sockets of the HAProxys whose PostgreSQL backend is kept on the proven primary.",
+        example='["/run/haproxy/admin.sock", "tcp:127.0.0.1:9999"]',
+    )
+    haproxy_backend: str = setting(
+        "postgres_primary", parse.word, "That backend's name; each of its servers needs `check`."
     )
     log_level: str = setting(
         "info", parse.choice("debug", "info", "warning", "error"), "Least level that is logged."

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ha_setup.cluster import layout as at
 from ha_setup.cluster.launch import ConfigFile, Launch
 from ha_setup.cluster.layout import Layout
 from ha_setup.parts import Parts
+
+POSTGRES_BACKEND = "postgresql_primary"
+
+
+def admin_socket(layout: Layout) -> Path:
+    """Where HAProxy takes commands: from people, and from the sidecars about PostgreSQL."""
+    return layout.run_dir("haproxy") / "admin.sock"
 
 
 def haproxy(layout: Layout, parts: Parts) -> Launch:
@@ -28,7 +37,7 @@ def _common(layout: Layout) -> str:
 global
     maxconn 2000
     log stdout format raw local0
-    stats socket {layout.run_dir("haproxy")}/admin.sock mode 600 level admin
+    stats socket {admin_socket(layout)} mode 600 level admin
 
 defaults
     mode http
@@ -120,7 +129,8 @@ backend stock_websocket
 
 
 def _postgres(layout: Layout) -> str:
-    """The route to the primary that Patroni's guides give, for the stock variant."""
+    """The route to the primary that Patroni's guides give. In the suite, the sidecars move its
+    servers as soon as the new primary has proven itself; the checks alone take three of them."""
     servers = "\n".join(
         f"    server {h.name} {h.address}:{at.PG_PORT} check port {at.PATRONI_PORT}"
         for h in layout.pg
@@ -131,9 +141,9 @@ frontend postgresql
     mode tcp
     option tcplog
     timeout client 30m
-    default_backend postgresql_primary
+    default_backend {POSTGRES_BACKEND}
 
-backend postgresql_primary
+backend {POSTGRES_BACKEND}
     mode tcp
     option httpchk OPTIONS /primary
     http-check expect status 200

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from ha_setup.cluster import layout as at
+from ha_setup.cluster import render_haproxy
 from ha_setup.cluster.launch import ConfigFile, Launch
 from ha_setup.cluster.layout import Host, Layout, Variant
 from ha_setup.cluster.secrets import Secrets
@@ -141,8 +142,8 @@ def sidecar(layout: Layout, secrets: Secrets, host: Host, *, command: Path) -> L
         "socket_path": str(run / "sidecar.sock"),
         "state_dir": str(layout.data_dir(name)),
         # Both sidecars look after the one balancer.
-        "haproxy_sockets": [str(layout.admin_socket)],
-        "haproxy_backend": at.POSTGRES_BACKEND,
+        "haproxy_sockets": [str(render_haproxy.admin_socket(layout))],
+        "haproxy_backend": render_haproxy.POSTGRES_BACKEND,
     }
     # JSON's strings and lists of strings are TOML's too.
     text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())

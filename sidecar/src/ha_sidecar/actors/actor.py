@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ..cluster import Primary
+from ..cluster import Primary, Source
 from ..errors import ActorError
 from ..transitions import Phase
 
@@ -23,12 +23,16 @@ _log = structlog.get_logger("ha_sidecar.actors")
 
 @dataclass(frozen=True)
 class Published:
-    """What actors act on. ``planned``: it is ``switching`` because a switchover was announced."""
+    """What actors act on. ``planned``: it is ``switching`` because a switchover was announced.
+
+    ``source`` SQL: the election can't be followed, only the primary known so far was proven.
+    """
 
     phase: Phase
     primary: Primary | None
     epoch: int
     planned: bool = False
+    source: Source = Source.ETCD
 
 
 class Actor(threading.Thread, ABC):
