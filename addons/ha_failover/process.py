@@ -13,6 +13,7 @@ from .patches import (
     pool_borrow,
     pool_close_all,
     prefork_spawn,
+    registry_load,
     request_serve_db,
     retrying,
     rpc_dispatch,
@@ -42,6 +43,7 @@ def activate(settings: Settings) -> None:
         rpc_dispatch.PATCH,
         rpc_dispatch.PATCH_COMMON,
         prefork_spawn.PATCH,
+        registry_load.PATCH,
         cron_thread.PATCH,
     )
     limit = config["limit_time_real"]

@@ -27,15 +27,18 @@ class Unanswerable(Exception):
         self.verdict = verdict
 
 
-def run(attempt: Callable[[], Any], rewind: Callable[[], None], label: str) -> Any:
+def run(
+    attempt: Callable[[], Any], rewind: Callable[[], None], label: str, *, limited: bool = True
+) -> Any:
     """Run ``attempt`` until it is answered; run it again, whole, when its connection was lost.
 
     :param attempt: the work; its own errors pass through untouched
     :param rewind: makes the work repeatable again; may raise :class:`Unanswerable`
     :param label: names the work in the log
+    :param limited: does it count, while it waits, for ``hold_limit``?
     :raises Unanswerable: within the hold budget there was neither an answer nor a safe replay
     """
-    with work.unit() as unit, budget(current(Settings).hold_timeout) as deadline:
+    with work.unit(limited) as unit, budget(current(Settings).hold_timeout) as deadline:
         while True:
             unit.begin_attempt()
             try:

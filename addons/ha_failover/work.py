@@ -33,6 +33,8 @@ class Unit:
     commits: int = 0
     #: the work's result, once it stands (its last commit is done)
     result: Any = field(default=MISSING)
+    #: may only so many of its kind wait at once?
+    limited: bool = True
 
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
@@ -51,9 +53,9 @@ def current() -> Unit | None:
 
 
 @contextmanager
-def unit() -> Iterator[Unit]:
+def unit(limited: bool = True) -> Iterator[Unit]:
     """Open a unit; what was committed inside makes the outer one unrepeatable."""
-    new = Unit(parent=current())
+    new = Unit(parent=current(), limited=limited)
     _local.unit = new
     try:
         yield new

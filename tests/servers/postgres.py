@@ -221,6 +221,16 @@ class Postgres(Server):
         )
         self.upstream = None
 
+    def stop_following(self) -> None:
+        """Let a replica receive nothing any more, as when it lags behind."""
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.execute("SELECT pg_reload_conf()")
+        wait_until(
+            lambda: self.execute("SELECT count(*) FROM pg_stat_wal_receiver") == [(0,)],
+            timeout=10,
+            what=f"{self.process.name} receives nothing",
+        )
+
     def wait_for_replica(self, replica: Postgres, *, timeout: float = 20) -> None:
         """Wait until ``replica`` has replayed all that this primary has written."""
         ((target,),) = self.execute("SELECT pg_current_wal_lsn()")

@@ -17,6 +17,7 @@ from ..topology.watcher import watcher
 from .budget import deadline as budget_deadline
 from .budget import held
 from .hold import Decision, decide, retry_pause
+from .link import remember
 
 _logger = logging.getLogger(__name__)
 
@@ -91,6 +92,8 @@ def connect(connection_info: dict[str, Any], *, readonly: bool) -> Any:
                 choose.failed(error)
                 watcher().wait(retry_pause(attempt, random.random()))  # noqa: S311 (jitter)
                 continue
+            if not readonly:
+                remember(connection)  # before the look at the epoch, so that no change is missed
             topology = watcher().topology()
             if decision.epoch is not None and topology and topology.epoch != decision.epoch:
                 connection.close()  # the primary changed meanwhile, and the watcher didn't see us

@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
@@ -11,12 +12,18 @@ from odoo.addons.ha_base.settings import current
 
 from ..errors import ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost
 from ..gate import remaining
-from ..gate.connect import connect
+from ..gate.link import ends_at
 from ..settings import Settings
 from . import table
 
 _logger = logging.getLogger(__name__)
 
+Connect = Callable[[], Any]
+
+#: Milliseconds that a resolution waits for the original before it ends one that waits itself.
+_PATIENCE_MS = 500
+#: Seconds between two attempts; the wait for a server happens when it connects.
+_PAUSE = 0.05
 #: Seconds after which a database that had no marker table is asked again.
 _ASK_AGAIN = 60.0
 #: Database → has the table, when that was asked (monotonic).
@@ -28,51 +35,63 @@ def mark(cursor: Any) -> str | None:
     if not current(Settings).commit_markers or not _table_exists(cursor):
         return None
     token = str(uuid.uuid4())
-    cursor._obj.execute(table.MARK, (token,))
+    try:
+        cursor._obj.execute(table.MARK, (token,))
+    except psycopg2.errors.UndefinedTable:
+        # Another database has the name now. This transaction is lost, those that follow are not.
+        _has_table.pop(cursor.dbname, None)
+        raise
     return token
 
 
-def resolve(cursor: Any, token: str) -> bool:
+def resolve(token: str, connect: Connect) -> bool:
     """Was the transaction of ``token`` committed? Waits for a primary, within the budget.
 
     The answer is final: False means that it never will be.
 
     :raises OutcomeUnknown: when it can't be found out within the budget
     """
-    pool, info = cursor._Cursor__pool, cursor._ha_connection_info
-    settings = current(Settings)
-    deadline = time.monotonic() + remaining(settings.hold_timeout)
+    deadline = time.monotonic() + remaining(current(Settings).hold_timeout)
     while True:
         connection = None
         try:
-            connection = connect(info, readonly=pool.readonly)
+            connection = connect()
             connection.set_session(autocommit=True, readonly=False)
-            left = max(1, int((deadline - time.monotonic()) * 1000))
-            with connection.cursor() as asking:
-                asking.execute("SELECT set_config('statement_timeout', %s, false)", (str(left),))
-                asking.execute(table.RESOLVE, (token,))
-                (resolution,) = asking.fetchone()
-            return not resolution
+            with ends_at(connection, deadline), connection.cursor() as asking:
+                return _ask(asking, token)
         except DatabaseUnavailable as error:
             raise _unknown(error) from error
         except Exception as error:
             # Whatever goes wrong here, even a mistake of ours: the commit stays in doubt.
             if not is_lost(error) or time.monotonic() >= deadline:
                 raise _unknown(error) from error
+            time.sleep(_PAUSE)
         finally:
             if connection is not None:
                 connection.close()
 
 
-def commit(cursor: Any) -> None:
+def _ask(asking: Any, token: str) -> bool:
+    asking.execute("SELECT set_config('lock_timeout', %s, false)", (str(_PATIENCE_MS),))
+    while True:
+        try:
+            asking.execute(table.RESOLVE, (token,))
+            return not asking.fetchone()[0]
+        except psycopg2.errors.LockNotAvailable:
+            asking.execute(table.END_WAITING, (token,))
+
+
+def commit(cursor: Any, connect: Connect) -> None:
     """Commit the flushed transaction that wrote; returns only if it is in the database for sure.
 
+    :param connect: makes a new connection to the proven primary of the same database
     :raises ConnectionLost: it isn't, and never will be
     :raises OutcomeUnknown: nobody can say
     """
-    if cursor._cnx.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_INTRANS:
+    connection = cursor._cnx
+    if connection.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_INTRANS:
         # An aborted transaction (its COMMIT is a ROLLBACK, in stock too), or autocommit mode.
-        cursor._cnx.commit()
+        connection.commit()
         return
     try:
         token = mark(cursor)
@@ -80,24 +99,36 @@ def commit(cursor: Any) -> None:
         if is_lost(error):
             raise ConnectionLost("connection lost before COMMIT") from error
         raise
+    del connection.notices[:]
+    doubt: Exception
     try:
-        cursor._cnx.commit()
+        connection.commit()
+        if token is None or not connection.notices:
+            return
+        # The server did it, and says something about it. One thing matters, and it comes in the
+        # server's language: the wait for the synchronous standby was cancelled, so that a failover
+        # may undo the COMMIT. The resolution's own COMMIT waits for the standby.
+        doubt = psycopg2.Warning(connection.notices[-1].strip())
     except psycopg2.Error as error:
         if not is_lost(error):
             raise  # a complete answer: the server refused (constraint, serialization …)
-        _drop(cursor)
-        if token is None:
-            raise _unknown(error) from error
-        if not resolve(cursor, token):
-            _logger.info("A COMMIT without answer was resolved: not committed")
-            raise ConnectionLost("connection lost during COMMIT; nothing was saved") from error
-        _logger.info("A COMMIT without answer was resolved: committed")
+        _drop(connection)
+        doubt = error
+    if token is None:
+        raise _unknown(doubt) from doubt
+    committed = resolve(token, connect)
+    _logger.info(
+        "A COMMIT in doubt was resolved: %scommitted (%s)", "" if committed else "not ", doubt
+    )
+    if not committed:
+        _drop(connection)
+        raise ConnectionLost("connection lost during COMMIT; nothing was saved") from doubt
 
 
-def _drop(cursor: Any) -> None:
+def _drop(connection: Any) -> None:
     """Close a link of no use: a demoted server would keep it open."""
-    if not cursor._cnx.closed:
-        cursor._cnx.close()
+    if not connection.closed:
+        connection.close()
 
 
 def _table_exists(cursor: Any) -> bool:

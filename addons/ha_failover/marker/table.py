@@ -27,6 +27,14 @@ RESOLVE = f"""
     RETURNING resolution
 """
 
+#: Ends the original where its COMMIT never reached the server, which goes on waiting for it: the
+#: link died in silence. Its last statement is then the marker's.
+END_WAITING = f"""
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE state = 'idle in transaction' AND pid <> pg_backend_pid()
+      AND query LIKE 'INSERT INTO {TABLE} %%' AND strpos(query, %s) > 0
+"""
+
 PURGE = f"DELETE FROM {TABLE} WHERE created_at < clock_timestamp() - %s * interval '1 second'"
 
 #: Seconds that a marker is kept. Longer than any hold budget: a resolution looks for its token

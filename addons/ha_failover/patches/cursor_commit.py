@@ -9,6 +9,7 @@ from odoo.addons.ha_base.patches import Patch
 
 from .. import work
 from ..errors import ConnectionLost, is_lost
+from ..gate.connect import connect
 from ..marker.commit import commit as commit_with_marker
 
 _logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ def _wrap_commit(_original: Callable[..., Any]) -> Callable[..., Any]:
                 "the connection was lost in this transaction, and the error was ignored"
             ) from self._ha_broken
         if self._ha_wrote:
-            commit_with_marker(self)
+            commit_with_marker(self, lambda: connect(self._ha_connection_info, readonly=False))
             self._ha_wrote = False
             unit = work.current()
             if unit is not None:

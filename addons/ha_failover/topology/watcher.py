@@ -7,16 +7,15 @@ once instead of at the end of its timeouts.
 
 import logging
 import os
-import socket
 import threading
 import time
 from pathlib import Path
 
-import psycopg2
 from odoo import sql_db
 from odoo.addons.ha_base import background
 from odoo.addons.ha_base.settings import current
 
+from ..gate.link import remembered, shut_down
 from ..settings import Settings
 from . import Topology, TopologyError, parse
 
@@ -118,19 +117,12 @@ def watcher() -> Watcher:
 
 
 def end_older_than(epoch: int) -> int:
-    """Shut down the sockets of pooled connections made before ``epoch``; return how many."""
-    pool = sql_db._Pool
+    """Shut down the links that were made before ``epoch``; return how many."""
+    # Odoo connects before it loads server-wide modules: those connections only the pool knows.
+    pooled = sql_db._Pool._connections if sql_db._Pool else ()
     ended = 0
-    for connection in list(pool._connections) if pool else ():
+    for connection in {*pooled, *remembered()}:
         made_in = getattr(connection, "_ha_epoch", None)
-        if connection.closed or (made_in is not None and made_in >= epoch):
-            continue
-        try:
-            # shutdown() acts on the connection itself, whichever descriptor it is called on, and
-            # wakes the thread that reads from it; close() would not.
-            with socket.socket(fileno=os.dup(connection.fileno())) as link:
-                link.shutdown(socket.SHUT_RDWR)
-            ended += 1
-        except (OSError, psycopg2.Error):
-            continue  # closed meanwhile
+        if not connection.closed and (made_in is None or made_in < epoch):
+            ended += shut_down(connection)
     return ended

@@ -60,3 +60,9 @@ class HaTestRow(models.Model):
         row = self.create({"token": token})
         self.env.cr.postcommit.add(lambda: _logger.info("post-commit hook of %s", token))
         return row.id
+
+    @api.model
+    def notify(self, channel, message):
+        """Send a notification over the bus, where the database has one."""
+        self.env["bus.bus"]._sendone(channel, "ha_test", message)
+        return True
