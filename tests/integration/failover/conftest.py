@@ -7,6 +7,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from tests.servers.odoo import OdooServer
 from tests.servers.odoo_client import OdooClient
 from tests.servers.postgres import Postgres
+from tests.servers.postgres_proxy import PostgresProxy
 
 
 class Publisher:
@@ -29,7 +31,7 @@ class Publisher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    def stable(self, server: Postgres, *, timeline: int) -> None:
+    def stable(self, server: Postgres | PostgresProxy, *, timeline: int) -> None:
         """``server`` is proven: a new epoch begins."""
         self.epoch += 1
         self.state = "stable"
@@ -137,3 +139,10 @@ def writers() -> Iterator[list[Writers]]:
     yield running
     for one in running:
         one.stop()
+
+
+@pytest.fixture
+def resources() -> Iterator[ExitStack]:
+    """What a test enters there is left at its end, in the opposite order."""
+    with ExitStack() as stack:
+        yield stack
