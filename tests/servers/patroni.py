@@ -123,6 +123,7 @@ class PatroniCluster:
 
     def __init__(self, etcd: Etcd, size: int = 2) -> None:
         port = free_port(next_address())
+        self.etcd = etcd
         self.nodes = {f"pg{n}": Patroni(f"pg{n}", etcd, port) for n in range(1, size + 1)}
 
     def __enter__(self) -> PatroniCluster:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,8 +35,7 @@ class Cluster:
     def prepare(self) -> None:
         """Create the probe's role, name the replicas, describe everything, elect pg1."""
         primary = self.servers["pg1"]
-        primary.execute("CREATE ROLE ha_sidecar LOGIN PASSWORD %s", [self.password])
-        primary.execute("GRANT pg_monitor TO ha_sidecar")
+        self.create_role(primary.execute)
         ((self.identifier,),) = primary.execute(
             "SELECT system_identifier::text FROM pg_control_system()"
         )
@@ -48,6 +48,11 @@ class Cluster:
                 )
                 server.execute("SELECT pg_reload_conf()")
         self.describe()
+
+    def create_role(self, execute: Callable[[str], object]) -> None:
+        """Create the probe's role through ``execute``, which runs one statement."""
+        execute(f"CREATE ROLE ha_sidecar LOGIN PASSWORD '{self.password}'")
+        execute("GRANT pg_monitor TO ha_sidecar")
 
     def describe(self) -> None:
         """Write every key anew, with pg1 elected."""
@@ -169,6 +174,17 @@ class Sidecar:
         document = self.document()
         assert document is not None
         return document
+
+    def wait_for_synchronous_replica(self, name: str) -> None:
+        """Wait until ``name`` is the one replica, synchronous and up to date."""
+
+        def is_shown() -> bool:
+            replicas = (self.document() or {})["replicas"]
+            return [(each["name"], each["sync"], each["lag_bytes"]) for each in replicas] == [
+                (name, True, 0)
+            ]
+
+        wait_until(is_shown, timeout=30, what=f"{name} is the synchronous replica")
 
     def never_shows(self, seconds: float, **unwanted: object) -> None:
         """Watch the document for ``seconds``; fail as soon as it has all these values."""

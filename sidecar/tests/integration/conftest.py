@@ -9,6 +9,7 @@ import pytest
 
 from sidecar.tests.integration.cluster import Cluster, Sidecar
 from tests.servers.etcd import Etcd
+from tests.servers.patroni import PatroniCluster
 from tests.servers.postgres import Postgres
 
 
@@ -47,3 +48,10 @@ def sidecar(cluster: Cluster) -> Iterator[Sidecar]:
     with Sidecar(cluster) as sidecar:
         sidecar.wait_for(state="stable")
         yield sidecar
+
+
+@pytest.fixture(scope="module")
+def patroni() -> Iterator[PatroniCluster]:
+    """Two nodes run by real Patronis, pg1 the leader at first."""
+    with Etcd() as etcd, PatroniCluster(etcd) as patroni:
+        yield patroni

@@ -2,45 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from sidecar.tests.integration.cluster import Cluster, Sidecar
-from tests.servers.addresses import wait_until
-from tests.servers.etcd import Etcd
 from tests.servers.patroni import PatroniCluster
 
 
-@pytest.fixture(scope="module")
-def etcd() -> Iterator[Etcd]:
-    with Etcd() as etcd:
-        yield etcd
-
-
-@pytest.fixture(scope="module")
-def patroni(etcd: Etcd) -> Iterator[PatroniCluster]:
-    with PatroniCluster(etcd) as patroni:
-        yield patroni
-
-
-def wait_for_synchronous_replica(sidecar: Sidecar, name: str) -> None:
-    def is_shown() -> bool:
-        replicas = (sidecar.document() or {})["replicas"]
-        return [(each["name"], each["sync"], each["lag_bytes"]) for each in replicas] == [
-            (name, True, 0)
-        ]
-
-    wait_until(is_shown, timeout=30, what=f"{name} is the synchronous replica")
-
-
-def test_switchover_followed_in_etcd_and_over_rest(etcd: Etcd, patroni: PatroniCluster) -> None:
+def test_switchover_followed_in_etcd_and_over_rest(patroni: PatroniCluster) -> None:
     """Two sidecars, one of them cut off from etcd: both see the same primary, by proof."""
-    cluster = Cluster(etcd, {})
+    cluster = Cluster(patroni.etcd, {})
     first = patroni.nodes["pg1"]
-    first.execute(f"CREATE ROLE ha_sidecar LOGIN PASSWORD '{cluster.password}'")
-    first.execute("GRANT pg_monitor TO ha_sidecar")
-    nowhere = f"http://{etcd.address}:9"
+    cluster.create_role(first.execute)
+    nowhere = f"http://{patroni.etcd.address}:9"
     with (
         Sidecar(cluster, patroni_urls=patroni.urls) as watching,
         Sidecar(cluster, etcd_endpoints=[nowhere], patroni_urls=patroni.urls) as cut_off,
@@ -48,8 +19,8 @@ def test_switchover_followed_in_etcd_and_over_rest(etcd: Etcd, patroni: PatroniC
         seen = watching.wait_for(state="stable", primary="pg1", source="etcd", sync_mode="on")
         by_rest = cut_off.wait_for(state="stable", primary="pg1", source="rest", sync_mode="on")
         assert by_rest["primary"] == seen["primary"]
-        wait_for_synchronous_replica(watching, "pg2")
-        wait_for_synchronous_replica(cut_off, "pg2")
+        watching.wait_for_synchronous_replica("pg2")
+        cut_off.wait_for_synchronous_replica("pg2")
         assert watching.get("/health")[1]["status"] == "pass"
         assert cut_off.get("/health")[1]["status"] == "warn"
 
@@ -66,7 +37,7 @@ def test_switchover_followed_in_etcd_and_over_rest(etcd: Etcd, patroni: PatroniC
         )
 
         # Without a synchronous replica Patroni would rightly elect nobody.
-        wait_for_synchronous_replica(watching, "pg1")
+        watching.wait_for_synchronous_replica("pg1")
         # Patroni is stopped as by a power cut: etcd's lease has to run out first.
         patroni.nodes["pg2"].kill()
         for sidecar in (watching, cut_off):
