@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TextIO
 
+from .actors.pgbouncer.check import look_at
 from .cluster import ClusterView
 from .errors import ConfigError, SidecarError
 from .etcd import Endpoint
@@ -18,7 +19,7 @@ from .patroni_rest import PatroniRest
 from .prober import ask
 from .publisher import Publisher
 from .resolve import Resolver
-from .service import credentials, etcd_access, prefix
+from .service import credentials, etcd_access, pgbouncer_access, prefix
 from .session import Session
 from .settings import Settings
 
@@ -59,6 +60,12 @@ def _results(settings: Settings) -> Iterator[Result]:
         yield _attempt("etcd_endpoints", f"etcd {url}", partial(_etcd, settings, url, views))
     for url in settings.patroni_urls:
         yield _attempt("patroni_urls", f"Patroni {url}", partial(_patroni, settings, url))
+    if settings.pgbouncer_address is not None:
+        yield _attempt(
+            "pgbouncer_address",
+            "PgBouncer {}:{}".format(*settings.pgbouncer_address),
+            partial(look_at, pgbouncer_access(settings), settings.pgbouncer_databases_file),
+        )
     resolver = Resolver()
     for member in views[0].members if views else ():
         session = Session(member.target, credentials(settings), resolver)

@@ -35,6 +35,7 @@ _FILES = (
     "etcd_key",
     "patroni_ca",
     "patroni_password_file",
+    "pgbouncer_password_file",
     "probe_password_file",
     "probe_sslrootcert",
 )

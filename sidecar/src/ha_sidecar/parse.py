@@ -103,6 +103,22 @@ def _socket(value: str) -> str | tuple[str, int]:
     return address(value.removeprefix("tcp:"))
 
 
+def database_entries(value: object) -> tuple[str, ...]:
+    """Entries of PgBouncer's ``[databases]`` without an address, as a TOML list or with semicolons."""
+    wanted = 'a list such as ["*", "postgres pool_mode=session"], without host and port'
+    parts = value.split(";") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise ValueError(wanted)
+    found = tuple(part.strip() for part in parts if part.strip())
+    if not found or any(
+        not re.fullmatch(r"(\*|[\w.$-]+)( +\w+=[^\s]+)*", entry)
+        or re.search(r" (host|port|password)=", entry)
+        for entry in found
+    ):
+        raise ValueError(wanted)
+    return found
+
+
 def address(value: object) -> tuple[str, int]:
     """``10.0.0.5:8009`` or ``[::1]:8009``; a name would need a name server in an outage."""
     found = re.fullmatch(r"\s*(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d+)\s*", str(value))

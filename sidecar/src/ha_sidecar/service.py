@@ -13,6 +13,8 @@ import structlog
 from . import __version__
 from .actors import Actor
 from .actors.haproxy import HaproxyActor
+from .actors.pgbouncer import PgBouncer
+from .actors.pgbouncer.console import Access as ConsoleAccess
 from .api import Api
 from .config import read_secret
 from .driver import Driver, Wake
@@ -75,12 +77,33 @@ def patroni_poller(settings: Settings, on_change: Callable[[], None]) -> Patroni
     )
 
 
+def pgbouncer_access(settings: Settings) -> ConsoleAccess:
+    """Return where PgBouncer's console is; ``pgbouncer_address`` must be set."""
+    assert settings.pgbouncer_address is not None
+    password: Callable[[], str] | None = None
+    if path := settings.pgbouncer_password_file:
+        password = lambda: read_secret("pgbouncer_password_file", path)  # noqa: E731
+    login = Credentials(user=settings.pgbouncer_user, database="pgbouncer", password=password)
+    return ConsoleAccess(*settings.pgbouncer_address, login)
+
+
+def pgbouncer(settings: Settings) -> PgBouncer:
+    return PgBouncer(
+        pgbouncer_access(settings),
+        databases=settings.pgbouncer_databases,
+        file=settings.pgbouncer_databases_file,
+        password_file=settings.pgbouncer_password_file,
+        pause_limit=settings.pgbouncer_pause_limit,
+    )
+
+
 def actors(settings: Settings, resolver: Resolver) -> tuple[Actor, ...]:
     """Return the actors that the settings ask for, not started yet."""
-    return tuple(
+    balancers = tuple(
         HaproxyActor(address, settings.haproxy_backend, resolver)
         for address in settings.haproxy_sockets
     )
+    return balancers if settings.pgbouncer_address is None else (*balancers, pgbouncer(settings))
 
 
 def run(settings: Settings) -> None:

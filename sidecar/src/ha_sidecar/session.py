@@ -85,9 +85,16 @@ class Session:
     """
 
     def __init__(
-        self, target: Target, credentials: Credentials, resolver: Resolver, bell: Bell | None = None
+        self,
+        target: Target,
+        credentials: Credentials,
+        resolver: Resolver,
+        bell: Bell | None = None,
+        # Should this process die with its host, the server's backend ends soon.
+        options: str = "-c statement_timeout=5s -c tcp_keepalives_idle=10",
     ) -> None:
         self.target = target
+        self._options = options
         self._credentials = credentials
         self._resolver = resolver
         self._bell = bell
@@ -99,12 +106,22 @@ class Session:
 
     def rows(self, query: str, deadline: float) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, connecting first if need be."""
+        return self._run(query, deadline)[1]
+
+    def named_rows(self, query: str, deadline: float) -> list[dict[str, Any]]:
+        """The same, each row by the names of its columns."""
+        names, rows = self._run(query, deadline)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _run(self, query: str, deadline: float) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
             connection = self._connection or self._connect(deadline)
             with connection.cursor() as cursor:
                 cursor.execute(query)
                 self._wait(connection, deadline)
-                return cursor.fetchall()
+                if cursor.description is None:
+                    return [], []
+                return [column.name for column in cursor.description], cursor.fetchall()
         except psycopg2.Error as error:
             self.close()
             raise ProbeError(_first_line(error)) from None
@@ -124,9 +141,9 @@ class Session:
             "sslmode": mine.sslmode,
             "gssencmode": "disable",
             "application_name": mine.application,
-            # Should this process die with its host, the server's backend ends soon.
-            "options": "-c statement_timeout=5s -c tcp_keepalives_idle=10",
         }
+        if self._options:
+            options["options"] = self._options
         if mine.password:
             options["password"] = mine.password()
         if mine.sslrootcert:

@@ -120,6 +120,33 @@ class Settings:
     socket_clients: int = setting(
         128, parse.integer(1, 4096), "Most clients of the socket at one time."
     )
+    pgbouncer_address: tuple[str, int] | None = setting(
+        None,
+        parse.address,
+        "The PgBouncer beside this node, to be kept on the proven primary.",
+        example='"127.0.0.1:6432"',
+    )
+    pgbouncer_user: str = setting(
+        "ha_sidecar", parse.text, "User of its admin console, one of PgBouncer's `admin_users`."
+    )
+    pgbouncer_password_file: Path | None = setting(
+        None, parse.path, "File that holds that user's password."
+    )
+    pgbouncer_databases_file: Path = setting(
+        Path("/run/odoo-ha/pgbouncer-databases.ini"),
+        parse.path,
+        "Written with the primary's address; pgbouncer.ini has it by `%include`.",
+    )
+    pgbouncer_databases: tuple[str, ...] = setting(
+        ("*", "postgres pool_mode=session"),
+        parse.database_entries,
+        "The databases in that file: a name (`*` for all others), then PgBouncer's options.",
+    )
+    pgbouncer_pause_limit: float = setting(
+        30.0,
+        parse.seconds,
+        "Longest pause of PgBouncer while no primary is proven; its clients get errors after it.",
+    )
     state_dir: Path = setting(
         Path("/var/lib/ha-sidecar"),
         parse.path,
