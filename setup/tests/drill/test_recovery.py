@@ -26,6 +26,18 @@ def test_waits_for_the_promotion() -> None:
     assert found == "a new writable primary"
 
 
+def test_waits_for_what_the_fault_still_has_in_store() -> None:
+    found = missing(
+        Fault.DOUBLE_FAILOVER,
+        everyday(29),
+        now=30,
+        fault_at=5,
+        promoted_at=20,
+        pending="the second blow",
+    )
+    assert found == "the second blow"
+
+
 def test_waits_for_calm() -> None:
     outcomes = [*everyday(29), outcome(28, kind="http_500")]
     found = missing(Fault.KILL_PRIMARY, outcomes, now=30, fault_at=5, promoted_at=20)
@@ -54,8 +66,8 @@ def test_recovered() -> None:
 
 
 def test_other_faults_are_endured_for_a_while() -> None:
-    assert missing(Fault.KILL_SIDECAR, everyday(9), now=10, fault_at=5, promoted_at=None)
-    assert missing(Fault.KILL_SIDECAR, everyday(29), now=30, fault_at=5, promoted_at=None) is None
+    assert missing(Fault.KILL_ODOO_NODE, everyday(9), now=10, fault_at=5, promoted_at=None)
+    assert missing(Fault.KILL_ODOO_NODE, everyday(29), now=30, fault_at=5, promoted_at=None) is None
 
 
 GOOD = reckon({"a": Told.ACKNOWLEDGED}, {"a": 1}, {"pg2": {"a": 1}})
@@ -67,7 +79,7 @@ def judge(
     reckoning: Reckoning = GOOD,
     **changes: Any,
 ) -> str:
-    given = {"logouts": 0, "sync": True, "emptied": 0, "waited_for": None}
+    given = {"logouts": 0, "sync": True, "emptied": 0, "lost_before_switch": 0, "waited_for": None}
     return judge_run(fault, trace(*outcomes), reckoning, **given | changes)
 
 
@@ -109,6 +121,12 @@ def test_lost_writes_are_the_users_choice_only_without_synchronous_replication()
     lost = reckon({"a": Told.ACKNOWLEDGED, "b": Told.ACKNOWLEDGED}, {"a": 1}, {})
     assert judge(reckoning=lost, sync=False) == "pass"
     assert judge(Fault.KILL_ODOO_NODE, reckoning=lost, sync=False).startswith("fail")
+
+
+def test_what_a_failover_may_not_lose_even_without_synchronous_replication() -> None:
+    lost = reckon({"a": Told.ACKNOWLEDGED, "b": Told.ACKNOWLEDGED}, {"a": 1}, {})
+    verdict = judge(reckoning=lost, sync=False, lost_before_switch=1)
+    assert verdict == "fail: 1 acknowledged write lost before the switch point"
 
 
 def test_emptied_attachments_and_no_recovery() -> None:

@@ -12,7 +12,7 @@ from ha_setup.drill.chart import Frame, draw, time_step
 from ha_setup.drill.options import DrillOptions, Fault
 from ha_setup.drill.page import render_page
 from ha_setup.drill.report import markdown_table, print_report
-from ha_setup.drill.result import RunResult, to_json
+from ha_setup.drill.result import RunResult, from_json, to_json
 from ha_setup.drill.schedule import Action
 from ha_setup.drill.textline import Band, bands
 
@@ -20,15 +20,18 @@ from .build import outcome, result, trace
 
 KEYS = [
     "fault",
+    "number",
     "suite",
     "sync",
     "started_at",
+    "seconds",
     "requests",
     "failed_requests",
     "failed_by_kind",
     "logouts",
     "writes_acknowledged",
     "lost_acknowledged",
+    "lost_before_switch",
     "duplicates",
     "ghosts",
     "write_outage_s",
@@ -36,9 +39,12 @@ KEYS = [
     "max_latency_s",
     "p50_ms",
     "p99_ms",
+    "steady_p50_ms",
+    "steady_p99_ms",
     "writable_to_first_ack_ms",
     "promoted_at",
     "verdict",
+    "notes",
 ]
 
 BROKEN = trace(
@@ -53,6 +59,12 @@ BROKEN = trace(
     promoted_node="pg2",
     first_ack_at=18.3,
 )
+
+
+def test_a_result_comes_back_from_its_json() -> None:
+    there = result(suite="stock", failed_by_kind={"timeout": 2})
+    (document,) = json.loads(to_json([there]))
+    assert from_json(document) == there
 
 
 def test_json_is_an_array_with_exactly_these_keys() -> None:

@@ -85,6 +85,8 @@ def _outage(frame: Frame, trace: Trace) -> Iterable[str]:
     """The time in which no server took writes."""
     if trace.last_writable_at is None or trace.promoted_at is None:
         return
+    if trace.last_writable_at >= trace.promoted_at:
+        return  # the old primary went on beside the new one
     left, right = frame.x(trace.last_writable_at), frame.x(trace.promoted_at)
     height = frame.height - _BOTTOM - frame.top
     yield (

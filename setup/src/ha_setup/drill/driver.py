@@ -7,14 +7,14 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from ha_setup.cluster import Cluster, Variant
 from ha_setup.drill import metrics, promotion, recovery, rows, schedule
-from ha_setup.drill.faults import Injected, inject
-from ha_setup.drill.judgement import judge_run
+from ha_setup.drill.faults import Injected, Scene, inject
+from ha_setup.drill.figures import Findings, result_of
 from ha_setup.drill.ledger import Reckoning, reckon, told
 from ha_setup.drill.load import Load
 from ha_setup.drill.options import DrillOptions, Fault
@@ -40,6 +40,7 @@ def run(
     it cannot be made ready or healed.
     """
     results = []
+    cluster.enter()
     with progress.step(f"synchronous replication {'on' if options.sync else 'off'}"):
         cluster.set_synchronous(options.sync)
     try:
@@ -47,12 +48,10 @@ def run(
             with progress.step(f"Odoo nodes as {variant}, everything healthy"):
                 cluster.use_variant(variant)
                 cluster.heal()
-            for number in range(options.runs):
-                title = f"{options.fault} {number + 1} of {options.runs}, {variant}"
+            for number in range(options.first, options.first + options.runs):
+                title = f"{options.fault} #{number + 1}, {variant}"
                 with progress.step(title) as step:
-                    result = asyncio.run(
-                        _Run(cluster, options, variant, options.seed + number, step).carry_out()
-                    )
+                    result = asyncio.run(_Run(cluster, options, variant, number, step).carry_out())
                 progress.note(f"{title}: {result.verdict}")
                 results.append(result)
                 if keep is not None:
@@ -70,15 +69,20 @@ class _Run:
     cluster: Cluster
     options: DrillOptions
     variant: Variant
-    seed: int
+    number: int
     step: Step
 
     async def carry_out(self) -> RunResult:
         options, layout = self.options, self.cluster.layout
         users = self.cluster.users(self.variant)
         name = f"drill-{uuid.uuid4().hex[:10]}"
+        began = time.monotonic()
         plan = schedule.plan(
-            seed=self.seed, run=name, rate=options.rate, seconds=options.longest, users=len(users)
+            seed=options.seed + self.number,
+            run=name,
+            rate=options.rate,
+            seconds=options.longest,
+            users=len(users),
         )
         load = Load(
             layout.base_url(self.variant),
@@ -110,9 +114,22 @@ class _Run:
             wrong = await load.check_attachments()
             logouts = len(load.logged_out)
         self.step.update("comparing the ledger with all databases")
-        reckoning = self._reckon(name, trace)
-        return self._result(
-            started, trace, reckoning, logouts=logouts, wrong=wrong, waited_for=waited_for
+        primary = self.cluster.primary()
+        return result_of(
+            options,
+            Findings(
+                number=self.number,
+                variant=self.variant,
+                started=started,
+                trace=trace,
+                reckoning=self._reckon(name, trace, primary),
+                logouts=logouts,
+                wrong=wrong,
+                waited_for=waited_for,
+                positions=prober.positions,
+                history=rows.history(primary, self._connect_system),
+                seconds=time.monotonic() - began,
+            ),
         )
 
     async def _load_and_break(
@@ -120,15 +137,23 @@ class _Run:
     ) -> tuple[Trace, str | None]:
         """The part on the clock: steady load, fault, recovery, some more load, the last answers."""
         options = self.options
+        notes: list[tuple[float, str]] = []
+        scene = Scene(
+            self.cluster,
+            primary,
+            self.number,
+            promoted=lambda moment: promotion.promotion(prober.spells, load.at(moment)),
+            seen=prober.seen,
+            note=lambda text: notes.append((load.now, text)),
+        )
         enough = asyncio.Event()
         sending = asyncio.create_task(load.send(plan, enough))
         self.step.update("steady load")
         await asyncio.sleep(max(0.0, options.steady - load.now))
         injected: Injected | None = None
         try:
-            injected = await asyncio.to_thread(inject, self.cluster, options.fault, primary)
-            fault_at = load.at(injected.at)
-            waited_for = await self._await_recovery(load, prober, fault_at)
+            injected = await asyncio.to_thread(inject, options.fault, scene)
+            waited_for = await self._await_recovery(load, prober, injected)
             recovered_at = None if waited_for else load.now
             self.step.update(
                 "recovered; some more load" if recovered_at else f"gave up waiting for {waited_for}"
@@ -143,107 +168,52 @@ class _Run:
             sending.cancel()
             if injected is not None:
                 await asyncio.to_thread(injected.undo)
-        promoted = promotion.promotion(prober.spells, fault_at)
+        last_blow = load.at(injected.latest)
+        promoted = promotion.promotion(prober.spells, last_blow)
         outcomes = tuple(sorted(load.outcomes, key=lambda outcome: outcome.planned.number))
         trace = Trace(
             outcomes=outcomes,
             ended_at=ended_at,
-            fault_at=fault_at,
-            last_writable_at=promotion.last_writable(prober.spells, fault_at) if promoted else None,
+            fault_at=load.at(injected.at),
+            last_writable_at=promotion.last_writable(prober.spells, last_blow)
+            if promoted
+            else None,
             promoted_at=promoted.first if promoted else None,
             promoted_node=promoted.node if promoted else None,
             first_ack_at=metrics.first_ack_after(outcomes, promoted.first) if promoted else None,
             recovered_at=recovered_at,
+            notes=tuple(notes),
         )
         return trace, waited_for
 
-    async def _await_recovery(self, load: Load, prober: Prober, fault_at: float) -> str | None:
+    async def _await_recovery(self, load: Load, prober: Prober, injected: Injected) -> str | None:
         """None once recovered, else what was still missing when the limit came."""
+        fault_at = load.at(injected.at)
         while True:
-            promoted = promotion.promotion(prober.spells, fault_at)
+            promoted = promotion.promotion(prober.spells, load.at(injected.latest))
             lacking = recovery.missing(
                 self.options.fault,
                 load.outcomes,
                 now=load.now,
                 fault_at=fault_at,
                 promoted_at=promoted.first if promoted else None,
+                pending=injected.pending(),
             )
             if lacking is None or load.now > fault_at + self.options.recovery_limit:
                 return lacking
             self.step.update(f"waiting for {lacking}, {load.now - fault_at:.0f} s after the fault")
             await asyncio.sleep(_POLL)
 
-    def _reckon(self, name: str, trace: Trace) -> Reckoning:
-        layout = self.cluster.layout
+    def _reckon(self, name: str, trace: Trace, primary: str) -> Reckoning:
         ledger = {
             o.planned.token: told(o.verdict) for o in trace.outcomes if o.planned.action.writes
         }
-        primary, replicas = rows.collect(
-            name, self.cluster.primary(), [host.name for host in layout.pg], self._connect_odoo
-        )
-        return reckon(ledger, primary, replicas)
-
-    def _result(
-        self,
-        started: datetime,
-        trace: Trace,
-        reckoning: Reckoning,
-        *,
-        logouts: int,
-        wrong: list[str],
-        waited_for: str | None,
-    ) -> RunResult:
-        outcomes = trace.outcomes
-        latencies = [outcome.latency for outcome in outcomes]
-        verdict = judge_run(
-            self.options.fault,
-            trace,
-            reckoning,
-            logouts=logouts,
-            sync=self.options.sync,
-            emptied=len(set(wrong) - set(reckoning.lost)),
-            waited_for=waited_for,
-        )
-        ack_delay = None
-        if trace.first_ack_at is not None and trace.promoted_at is not None:
-            ack_delay = round((trace.first_ack_at - trace.promoted_at) * 1000, 1)
-        promoted = None
-        if trace.promoted_at is not None:
-            promoted = _rfc3339(started + timedelta(seconds=trace.promoted_at))
-        return RunResult(
-            fault=self.options.fault.value,
-            suite="on" if self.variant == "suite" else "stock",
-            sync="on" if self.options.sync else "off",
-            started_at=_rfc3339(started),
-            requests=len(outcomes),
-            failed_requests=sum(not outcome.verdict.ok for outcome in outcomes),
-            failed_by_kind=metrics.failures_by_kind(outcomes),
-            logouts=logouts,
-            writes_acknowledged=reckoning.acknowledged,
-            lost_acknowledged=len(set(reckoning.lost) | set(wrong)),
-            duplicates=len(reckoning.duplicates),
-            ghosts=len(reckoning.ghosts),
-            write_outage_s=round(
-                metrics.longest_gap(metrics.good_writes(outcomes), 0, trace.ended_at), 2
-            ),
-            read_outage_s=round(
-                metrics.longest_gap(metrics.good_reads(outcomes), 0, trace.ended_at), 2
-            ),
-            max_latency_s=round(max(latencies, default=0.0), 3),
-            p50_ms=round(metrics.percentile(latencies, 0.50) * 1000, 1),
-            p99_ms=round(metrics.percentile(latencies, 0.99) * 1000, 1),
-            writable_to_first_ack_ms=ack_delay,
-            promoted_at=promoted,
-            verdict=verdict,
-            trace=trace,
-        )
+        nodes = [host.name for host in self.cluster.layout.pg]
+        on_primary, on_replicas = rows.collect(name, primary, nodes, self._connect_odoo)
+        return reckon(ledger, on_primary, on_replicas)
 
     def _connect_system(self, node: str) -> Connection:
         return self.cluster.connect(node)
 
     def _connect_odoo(self, node: str) -> Connection:
         return self.cluster.connect(node, self.cluster.layout.database(self.variant))
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

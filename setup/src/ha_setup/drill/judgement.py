@@ -17,13 +17,14 @@ def judge_run(
     logouts: int,
     sync: bool,
     emptied: int,
+    lost_before_switch: int,
     waited_for: str | None,
 ) -> str:
     """ "pass", or "fail: " and the reasons.
 
     `emptied`: acknowledged attachments whose content is not what was written. `waited_for`: what had not
     come when the run gave up. Without synchronous replication, losing acknowledged writes of the moment
-    before the fault is what the user chose: it is counted, and not failed.
+    before the fault is what the user chose: it is counted, and failed only for those that lie before the point where the new timeline began.
     """
     reasons: list[str] = []
     bad = [o for o in trace.outcomes if not o.verdict.ok and not is_excused(fault, o)]
@@ -34,6 +35,10 @@ def judge_run(
         reasons.append(f"{_count(logouts, 'user')} logged out")
     if reckoning.lost and (sync or not fault.moves_primary):
         reasons.append(f"{_count(len(reckoning.lost), 'acknowledged write')} lost")
+    elif lost_before_switch:
+        reasons.append(
+            f"{_count(lost_before_switch, 'acknowledged write')} lost before the switch point"
+        )
     if reckoning.duplicates:
         reasons.append(f"{_count(len(reckoning.duplicates), 'write')} duplicated")
     if reckoning.ghosts:

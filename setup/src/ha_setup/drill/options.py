@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,48 +10,92 @@ from ha_setup.cluster.layout import Variant
 
 
 class Fault(StrEnum):
-    """The faults, named as verbs."""
+    """The faults, named as verbs. `FAULTS` says what each is."""
 
     SWITCHOVER = "switchover"
     PATRONICTL_SWITCHOVER = "patronictl-switchover"
     KILL_PRIMARY = "kill-primary"
     FREEZE_PRIMARY = "freeze-primary"
+    DROP_PRIMARY = "drop-primary"
     KILL_POSTGRES = "kill-postgres"
+    DOUBLE_FAILOVER = "double-failover"
+    FREEZE_PATRONI = "freeze-patroni"
+    OLD_PRIMARY_RETURNS = "old-primary-returns"
+    KILL_SIDECAR = "kill-sidecar"
+    ETCD_LEADER_LOSS = "etcd-leader-loss"
+    ETCD_QUORUM_LOSS = "etcd-quorum-loss"
     KILL_ODOO_NODE = "kill-odoo-node"
     KILL_REDIS_MASTER = "kill-redis-master"
     STOP_S3 = "stop-s3"
-    KILL_SIDECAR = "kill-sidecar"
 
     @property
     def moves_primary(self) -> bool:
         """True when a new PostgreSQL primary must appear before the run counts as recovered."""
-        return self in _MOVES_PRIMARY
+        return FAULTS[self].moves_primary
 
     @property
     def about(self) -> str:
         """One sentence for people."""
-        return _ABOUT[self]
+        return FAULTS[self].about
 
 
-_MOVES_PRIMARY = frozenset(
-    {
-        Fault.SWITCHOVER,
-        Fault.PATRONICTL_SWITCHOVER,
-        Fault.KILL_PRIMARY,
-        Fault.FREEZE_PRIMARY,
-        Fault.KILL_POSTGRES,
-    }
-)
-_ABOUT = {
-    Fault.SWITCHOVER: "a planned switchover by `ha-sidecar switchover`",
-    Fault.PATRONICTL_SWITCHOVER: "a planned switchover asked of Patroni alone, as patronictl does",
-    Fault.KILL_PRIMARY: "kill -9 of every process of the primary's host, PostgreSQL and Patroni",
-    Fault.FREEZE_PRIMARY: "every process of the primary's host stopped in place (SIGSTOP), sockets left open",
-    Fault.KILL_POSTGRES: "kill -9 of PostgreSQL on the primary; its Patroni lives on",
-    Fault.KILL_ODOO_NODE: "kill -9 of every process of the first Odoo node",
-    Fault.KILL_REDIS_MASTER: "kill -9 of the Redis primary and of the Sentinel beside it",
-    Fault.STOP_S3: "the S3 store stopped for the length of the load",
-    Fault.KILL_SIDECAR: "kill -9 of the first Odoo node's sidecar",
+@dataclass(frozen=True)
+class Description:
+    """What a fault is. `undone`: what is undone when the run is over, before the cluster is healed; healing
+    itself starts whatever is down."""
+
+    about: str
+    moves_primary: bool = True
+    undone: str = ""
+    variants: int = 1
+
+
+FAULTS: Mapping[Fault, Description] = {
+    Fault.SWITCHOVER: Description("a planned switchover by `ha-sidecar switchover`"),
+    Fault.PATRONICTL_SWITCHOVER: Description(
+        "a planned switchover asked of Patroni alone, as patronictl does"
+    ),
+    Fault.KILL_PRIMARY: Description(
+        "kill -9 of every process of the primary's host, PostgreSQL and Patroni"
+    ),
+    Fault.FREEZE_PRIMARY: Description(
+        "every process of the primary's host stopped in place (SIGSTOP), sockets left open",
+        undone="the processes go on",
+    ),
+    Fault.DROP_PRIMARY: Description(
+        "every packet from and to the primary's host dropped; needs --network namespaces",
+        undone="packets pass again",
+    ),
+    Fault.KILL_POSTGRES: Description("kill -9 of PostgreSQL on the primary; its Patroni lives on"),
+    Fault.DOUBLE_FAILOVER: Description(
+        "the primary's host killed, and its successor's within 10 s of the promotion", variants=4
+    ),
+    Fault.FREEZE_PATRONI: Description(
+        "Patroni of the primary stopped in place while PostgreSQL lives on; thawed after the promotion",
+        undone="Patroni goes on",
+    ),
+    Fault.OLD_PRIMARY_RETURNS: Description(
+        "the primary's host frozen (or killed), and back under load after the promotion",
+        undone="the processes go on",
+        variants=2,
+    ),
+    Fault.KILL_SIDECAR: Description(
+        "PostgreSQL killed, and the sidecar at one step of the failover, both sidecars in each fifth run",
+        variants=5,
+    ),
+    Fault.ETCD_LEADER_LOSS: Description("kill -9 of etcd's leader", moves_primary=False),
+    Fault.ETCD_QUORUM_LOSS: Description(
+        "kill -9 of two of three etcd members for 15 s", moves_primary=False
+    ),
+    Fault.KILL_ODOO_NODE: Description(
+        "kill -9 of every process of the first Odoo node", moves_primary=False
+    ),
+    Fault.KILL_REDIS_MASTER: Description(
+        "kill -9 of the Redis primary and of the Sentinel beside it", moves_primary=False
+    ),
+    Fault.STOP_S3: Description(
+        "the S3 store stopped for the length of the load", moves_primary=False
+    ),
 }
 
 
@@ -58,11 +103,14 @@ _ABOUT = {
 class DrillOptions:
     """One drill: a fault, how often, and under which load. Times are seconds.
 
+    `first`: the number of the first run; a fault with variants takes them by number.
+
     :raises ValueError: when a value makes no sense; the message names it and the remedy.
     """
 
     fault: Fault
     runs: int = 1
+    first: int = 0
     sync: bool = True
     variants: tuple[Variant, ...] = ("suite",)
     rate: float = 10.0

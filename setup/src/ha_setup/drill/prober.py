@@ -1,4 +1,4 @@
-"""Asks every PostgreSQL node by SQL, some fifty times a second, whether it is writable."""
+"""Asks every PostgreSQL node by SQL, some fifty times a second, whether it is writable, and how far its WAL is."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from collections.abc import Callable, Iterable
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
+from ha_setup.drill.loss import Position
 from ha_setup.drill.promotion import Seen, Spell, note
 
 INTERVAL = 0.02
 _RETRY = 0.05
-_ASK = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+_ASK = """
+    SELECT recovering OR current_setting('default_transaction_read_only')::boolean,
+           CASE WHEN NOT recovering THEN substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) END,
+           CASE WHEN NOT recovering THEN pg_current_wal_flush_lsn() - '0/0' END
+    FROM (SELECT pg_is_in_recovery() AS recovering) AS node
+"""
 
 
 class Prober:
@@ -33,6 +39,7 @@ class Prober:
         self._clock = clock
         self._ended = threading.Event()
         self._spells: dict[str, list[Spell]] = {node: [] for node in nodes}
+        self._positions: dict[str, list[Position]] = {node: [] for node in self._spells}
         self._open: dict[str, Connection] = {}
         self._threads = [
             threading.Thread(target=self._watch, args=(node,), name=f"probe-{node}", daemon=True)
@@ -43,6 +50,16 @@ class Prober:
     def spells(self) -> list[Spell]:
         """Everything seen so far. Safe from any thread: lists only grow, and are copied here."""
         return [spell for spells in self._spells.values() for spell in tuple(spells)]
+
+    @property
+    def positions(self) -> list[Position]:
+        """How far the WAL of each node was that took writes, and when. Safe from any thread."""
+        return [position for found in self._positions.values() for position in tuple(found)]
+
+    def seen(self, node: str) -> Seen | None:
+        """What a node answered last; None before its first answer."""
+        spells = tuple(self._spells[node])
+        return spells[-1].seen if spells else None
 
     def start(self) -> None:
         for thread in self._threads:
@@ -74,9 +91,12 @@ class Prober:
     def _ask(self, connection: Connection, spells: list[Spell], node: str) -> None:
         with connection.cursor() as cursor:
             while not self._ended.is_set():
+                asked_at = self._clock()
                 cursor.execute(_ASK)
                 row = cursor.fetchone()
                 read_only = row is None or row[0]
+                if row and row[1]:
+                    self._positions[node].append(Position(asked_at, int(row[1], 16), int(row[2])))
                 note(spells, node, Seen.READ_ONLY if read_only else Seen.WRITABLE, self._clock())
                 self._ended.wait(INTERVAL)
 

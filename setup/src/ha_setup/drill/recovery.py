@@ -20,12 +20,13 @@ def missing(
     now: float,
     fault_at: float,
     promoted_at: float | None,
+    pending: str | None = None,
 ) -> str | None:
     """What the run still waits for, in words; None once recovered.
 
     Recovered: a new primary where the fault takes the old one away, else some time of enduring the fault;
     and then, for `CALM` seconds, everyday requests that were started after it and went well, and none that
-    ended badly. A request still hanging from before does not count against it: it is waited for at the end.
+    ended badly. `pending` is what of the fault itself is still to come. A request still hanging from before does not count against it: it is waited for at the end.
     """
     if fault.moves_primary:
         if promoted_at is None:
@@ -35,6 +36,8 @@ def missing(
         if now < fault_at + ENDURE:
             return f"{ENDURE:.0f} seconds under the fault"
         since = fault_at
+    if pending is not None:
+        return pending
     recent = [o for o in outcomes if o.finished_at > now - CALM]
     if any(not is_excused(fault, o) and not o.verdict.ok for o in recent) or now < since + CALM:
         return f"{CALM:.0f} seconds without a failed request"

@@ -43,7 +43,16 @@ FIGURES: tuple[tuple[str, Callable[[RunResult], str], Callable[[RunResult], bool
     ("longest pause in writes", lambda r: _seconds(r.write_outage_s), lambda _: False),
     ("longest pause in reads", lambda r: _seconds(r.read_outage_s), lambda _: False),
     ("slowest request", lambda r: _seconds(r.max_latency_s), lambda _: False),
-    ("p50, p99", lambda r: f"{r.p50_ms:,.0f}, {r.p99_ms:,.0f} ms", lambda _: False),
+    (
+        "p50, p99 before the fault",
+        lambda r: f"{r.steady_p50_ms:,.0f}, {r.steady_p99_ms:,.0f} ms",
+        lambda _: False,
+    ),
+    (
+        "p50, p99 of the whole run",
+        lambda r: f"{r.p50_ms:,.0f}, {r.p99_ms:,.0f} ms",
+        lambda _: False,
+    ),
     (
         "new primary writable to first write",
         lambda r: _milliseconds(r.writable_to_first_ack_ms),

@@ -40,6 +40,17 @@ def collect(
     }
 
 
+def history(primary: str, connect: Callable[[str], Connection]) -> str:
+    """The history file of the primary's timeline; empty on the first, which has none."""
+    with contextlib.closing(connect(primary)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+        found = cursor.fetchone()
+        name = f"{found[0]}.history" if found else ""
+        cursor.execute("SELECT pg_read_file('pg_wal/' || %s, true)", (name,))
+        row = cursor.fetchone()
+    return str(row[0]) if row and row[0] is not None else ""
+
+
 def _replica_tokens(
     node: str, run: str, lsn: str, connect: Callable[[str], Connection]
 ) -> Rows | None:
