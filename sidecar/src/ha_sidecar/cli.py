@@ -1,4 +1,4 @@
-"""The command ``ha-sidecar``: ``run`` (the default) and ``check``."""
+"""The command ``ha-sidecar``: ``run`` (the default), ``check`` and ``switchover``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .config import CONFIG_VARIABLE, load
 from .errors import ConfigError, SidecarError
 from .service import run
 from .settings import DECLARED
+from .switchover import switchover
 
 #: Exit codes: sysexits' EX_CONFIG for what a person must mend, 1 for anything else.
 EX_CONFIG = 78
@@ -26,13 +27,23 @@ def parser() -> argparse.ArgumentParser:
         epilog="Each setting can also stand in the configuration file or in HA_SIDECAR_<NAME>.",
     )
     command.add_argument(
-        "action", nargs="?", choices=["run", "check"], default="run",
-        help="run: serve (the default); check: validate the settings and try each connection",
+        "action", nargs="?", choices=["run", "check", "switchover"], default="run",
+        help="run: serve (the default); check: validate the settings and try each connection;"
+        " switchover: make another member the primary, while every node holds",
     )  # fmt: skip
     command.add_argument(
         "--config", metavar="FILE", type=Path, help=f"TOML file (or {CONFIG_VARIABLE})"
     )
     command.add_argument("--version", action="version", version=__version__)
+    planned = command.add_argument_group("switchover")
+    planned.add_argument(
+        "--candidate", metavar="NAME", help="the member to promote (default: the fittest)"
+    )
+    planned.add_argument(
+        "--force", action="store_true",
+        help="go on though transactions are open for long, or no sidecar is there to hold",
+    )  # fmt: skip
+    planned.add_argument("--json", action="store_true", help="print how it ended, as JSON")
     settings = command.add_argument_group("settings")
     for name, declared in DECLARED.items():
         settings.add_argument(
@@ -46,7 +57,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    given = parser().parse_args(arguments)
+    command = parser()
+    given = command.parse_args(arguments)
+    if given.action != "switchover" and (given.candidate or given.force or given.json):
+        command.error("--candidate, --force and --json are for `ha-sidecar switchover`")
     flags = {
         name: value for name in DECLARED if (value := getattr(given, f"set_{name}")) is not None
     }
@@ -58,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure(settings.log_level, settings.log_format)
         if given.action == "check":
             return check(settings, sys.stdout)
+        if given.action == "switchover":
+            return switchover(
+                settings, candidate=given.candidate, force=given.force, as_json=given.json
+            )
         run(settings)
     except ConfigError as error:
         print(f"ha-sidecar: {error}", file=sys.stderr)

@@ -54,6 +54,10 @@ class ProbeError(SidecarError):
     """A PostgreSQL server could not be asked."""
 
 
+class NotSwitched(SidecarError):
+    """A switchover was refused or given up, or its end isn't known; ``switchover`` says which."""
+
+
 class ActorError(SidecarError):
     """A server that an actor works on could not be asked, or refused."""
 

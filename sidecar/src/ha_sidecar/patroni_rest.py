@@ -6,6 +6,7 @@ leader on the highest timeline counts. SQL proves here as everywhere.
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -94,11 +95,15 @@ class Login:
     user: str
     password: Callable[[], str]
 
+    def header(self) -> str:
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password()}".encode()).decode()
+
 
 class PatroniRest:
     """A client of Patroni's REST API, for any thread. Raises SourceError."""
 
     def __init__(self, timeout: float, ca: Path | None) -> None:
+        self._seconds = timeout
         self._timeout = urllib3.Timeout(connect=timeout, read=timeout)
         self._http = urllib3.PoolManager(retries=False, maxsize=8, ca_certs=str(ca) if ca else None)
 
@@ -118,16 +123,14 @@ class PatroniRest:
     ) -> tuple[int, str]:
         """POST /switchover; return status and text. Patroni answers when all is done, or at
         once when it refuses: 401 without a valid ``login``, 400 or 412 otherwise."""
-        headers = urllib3.make_headers(
-            basic_auth=f"{login.user}:{login.password()}" if login else None
-        )
+        headers = {"Authorization": login.header()} if login else {}
         try:
             response = self._http.request(
                 "POST",
                 f"{url}/switchover",
                 json={"leader": leader, "candidate": candidate},
                 headers=headers,
-                timeout=urllib3.Timeout(connect=self._timeout.connect_timeout, read=timeout),
+                timeout=urllib3.Timeout(connect=self._seconds, read=timeout),
                 redirect=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -30,6 +30,14 @@ INTERVAL = 1.0
 TIMEOUT = 2.0
 
 
+def lags_of(session: Session, deadline: float) -> dict[str, ReplicaLag]:
+    """Ask the primary about each replica that streams, by member name. Raises ProbeError."""
+    return {
+        name: ReplicaLag(lsn, lag_bytes, seconds, sync_state)
+        for name, lsn, lag_bytes, seconds, sync_state in session.rows(QUESTION, deadline)
+    }
+
+
 class ReplicationWatcher(threading.Thread):
     """One thread that samples pg_stat_replication of the primary given by ``aim``."""
 
@@ -69,17 +77,14 @@ class ReplicationWatcher(threading.Thread):
 
     def _ask(self, session: Session) -> Mapping[str, ReplicaLag]:
         try:
-            rows = session.rows(QUESTION, time.monotonic() + TIMEOUT)
+            lags = lags_of(session, time.monotonic() + TIMEOUT)
         except (ProbeError, ConfigError) as error:
             _log.debug("replication state unknown", target=str(session.target), error=str(error))
             return {}
-        if any(row[1] is None for row in rows) and not self._complained:
+        if any(lag.replay_lsn is None for lag in lags.values()) and not self._complained:
             self._complained = True
             _log.warning(
                 "replicas' lag is hidden from probe_user; grant it pg_monitor",
                 setting="probe_user",
             )
-        return {
-            name: ReplicaLag(lsn, lag_bytes, seconds, sync_state)
-            for name, lsn, lag_bytes, seconds, sync_state in rows
-        }
+        return lags

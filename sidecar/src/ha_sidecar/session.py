@@ -57,6 +57,12 @@ class Bell:
         """Wait up to ``seconds``; tell whether it rang."""
         return self._rung.wait(max(seconds, 0.0))
 
+    def wait_for_ring(self, seconds: float) -> bool:
+        """The same without a lock, for a thread that a signal handler may ring at any moment."""
+        poll = select.poll()
+        poll.register(self._inside, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
     def fileno(self) -> int:
         return self._inside.fileno()
 
