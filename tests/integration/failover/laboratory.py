@@ -38,7 +38,7 @@ class Pair:
     def follow(self) -> Postgres:
         """Clone a replica for the primary and make COMMIT wait for it."""
         self.replica = self._resources.enter_context(self.primary.replica())
-        self._synchronous("'*'")
+        self.synchronous(True)
         state = "SELECT sync_state FROM pg_stat_replication"
         wait_until(lambda: self.primary.execute(state) == [("sync",)], timeout=20, what="sync")
         return self.replica
@@ -50,7 +50,7 @@ class Pair:
         discard(old.base)
         self.stop_receiving(False)
         self.primary.promote()
-        self._synchronous("''")
+        self.synchronous(False)
         self.timeline += 1
         self.proxy.target = (self.primary.address, self.primary.port)
 
@@ -64,9 +64,25 @@ class Pair:
             except psutil.Error:
                 continue
 
-    def _synchronous(self, names: str) -> None:
+    def lag(self) -> None:
+        """Cut the replica off from what the primary writes from now on."""
+        assert self.replica is not None
+        self.primary.wait_for_replica(self.replica)
+        self.replica.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.replica.execute("SELECT pg_reload_conf()")
+        receiving = "SELECT 1 FROM pg_stat_wal_receiver"
+        replica = self.replica
+        wait_until(lambda: not replica.execute(receiving), timeout=10, what="the replica lags")
+
+    def synchronous(self, on: bool) -> None:
+        """Does a COMMIT wait for the replica?"""
+        names = "'*'" if on else "''"
         self.primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = {names}")
         self.primary.execute("SELECT pg_reload_conf()")
+        show = "SHOW synchronous_standby_names"
+        wait_until(
+            lambda: self.primary.execute(show) == [(names.strip("'"),)], timeout=5, what=show
+        )
 
 
 class Laboratory:
