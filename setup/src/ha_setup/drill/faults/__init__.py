@@ -12,7 +12,7 @@ from ha_setup.drill.faults.scene import Injected, Scene
 from ha_setup.drill.options import Fault
 
 INJECTORS: Mapping[Fault, Callable[[Scene], Injected]] = {
-    Fault.SWITCHOVER: switchover.ask_patroni,
+    Fault.SWITCHOVER: switchover.run_command,
     Fault.PATRONICTL_SWITCHOVER: switchover.ask_patroni,
     Fault.KILL_PRIMARY: host.kill_primary,
     Fault.FREEZE_PRIMARY: host.freeze_primary,

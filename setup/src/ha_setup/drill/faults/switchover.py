@@ -1,14 +1,47 @@
-"""A planned switchover, asked of Patroni."""
+"""A planned switchover: by the suite's command, and asked of Patroni alone."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import requests
 
 from ha_setup.drill.faults.scene import Injected, Scene
 from ha_setup.errors import ClusterError
+
+_COMMAND_LIMIT = 90.0  # seconds; it gives up by itself long before
+
+
+def run_command(scene: Scene) -> Injected:
+    """Run `ha-sidecar switchover` as an operator would, with the settings of the first sidecar. The undo step
+    waits for its end and raises ClusterError, with its words, unless it switched."""
+    command = Path(sys.prefix) / "bin" / "ha-sidecar"
+    settings = scene.cluster.layout.conf_dir("sidecar1") / "sidecar.toml"
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [str(command), "switchover", "--config", str(settings)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def ended() -> None:
+        try:
+            _, words = process.communicate(timeout=_COMMAND_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, words = process.communicate()
+        if process.returncode != 0:
+            raise ClusterError(
+                f"ha-sidecar switchover ended with {process.returncode}: {words.strip()}"
+            )
+
+    return Injected(began, ended)
 
 
 def ask_patroni(scene: Scene) -> Injected:
