@@ -1,21 +1,28 @@
-"""The API on the Unix socket: GET /topology, /topology/events (server-sent events), /health."""
+"""The API: GET /topology, /topology/events (server-sent events), /health, /metrics.
+
+On the Unix socket whoever may open it may ask. On TCP everything needs the token, but for one
+thing: /health without a token tells a load balancer pass or fail, and no more.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hmac
 import json
 import os
 import socket
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import ThreadingMixIn, UnixStreamServer
+from socketserver import BaseServer, TCPServer, ThreadingMixIn, UnixStreamServer
 from typing import Any
 
 import structlog
 
 from .errors import ConfigError
+from .metrics import Metrics
 from .publisher import Publisher
 
 _log = structlog.get_logger("ha_sidecar.api")
@@ -40,8 +47,14 @@ def health(document: bytes | None) -> tuple[int, dict[str, Any]]:
     return 200, {"status": "pass", **body}
 
 
+def bare_health(document: bytes | None) -> tuple[int, dict[str, Any]]:
+    """Return what strangers are told of /health: 200 pass or 503 fail. Pure."""
+    status, _ = health(document)
+    return status, {"status": "pass" if status == 200 else "fail"}
+
+
 class _Handler(BaseHTTPRequestHandler):
-    server: Api
+    server: _Listener
     timeout = CLIENT_TIMEOUT
     protocol_version = "HTTP/1.1"
     server_version = "ha-sidecar"
@@ -49,7 +62,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         document = self.server.publisher.document
-        if self.path == "/topology/events":
+        given = self.headers.get("Authorization")
+        if not self.server.admits(given):
+            if self.path == "/health" and given is None:
+                status, body = bare_health(document)
+                self._answer(status, json.dumps(body).encode() + b"\n", "application/health+json")
+            else:
+                self._answer(401, b'{"error": "send the token: Authorization: Bearer ..."}\n')
+        elif self.path == "/topology/events":
             self._follow()
         elif self.path == "/topology":
             if document is None:
@@ -59,14 +79,21 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/health":
             status, body = health(document)
             self._answer(status, json.dumps(body).encode() + b"\n", "application/health+json")
+        elif self.path == "/metrics":
+            page, kind = self.server.metrics.page(self.headers.get("Accept", ""))
+            self._answer(200, page, kind)
         else:
-            self._answer(404, b'{"error": "ask /topology, /topology/events or /health"}\n')
+            self._answer(
+                404, b'{"error": "ask /topology, /topology/events, /health or /metrics"}\n'
+            )
 
     def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        if status == 401:
+            self.send_header("WWW-Authenticate", "Bearer")
         self.end_headers()
         self.wfile.write(body)
 
@@ -88,49 +115,30 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"event: topology\nid: %d\ndata: %s\n\n" % (number, document[:-1]))
 
     def address_string(self) -> str:
-        return "unix"
+        return "unix" if isinstance(self.client_address, (str, bytes)) else self.client_address[0]
 
     def log_message(self, format: str, *args: Any) -> None:
         _log.debug("request", detail=format % args)
 
 
-class Api(ThreadingMixIn, UnixStreamServer):
-    """The server: one thread a client, at most ``clients`` of them.
-
-    Raises ConfigError when the socket can't be made or another sidecar listens on it.
-    """
+class _Listener(ThreadingMixIn, BaseServer):
+    """One thread a client, at most ``clients`` of them."""
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 64
+    publisher: Publisher
+    metrics: Metrics
+    setting: str
+    _places: threading.BoundedSemaphore
+    _thread: threading.Thread | None = None
 
-    def __init__(self, path: Path, mode: int, clients: int, publisher: Publisher) -> None:
-        self.publisher = publisher
-        self._path = path
-        self._mode = mode
-        self._places = threading.BoundedSemaphore(clients)
-        self._thread: threading.Thread | None = None
-        _remove_stale(path)
-        try:
-            super().__init__(str(path), _Handler)
-        except OSError as error:
-            raise ConfigError(
-                f"socket_path: {path} can't be made ({error.strerror or error}); it should be in a"
-                " directory that the sidecar's user may write to, and at most 107 bytes long"
-            ) from None
-
-    def server_bind(self) -> None:
-        # Nobody may connect between bind and chmod.
-        before = os.umask(0o777)
-        try:
-            super().server_bind()
-        finally:
-            os.umask(before)
-        self._path.chmod(self._mode)
+    def admits(self, given: str | None) -> bool:
+        """Tell whether the header ``Authorization: given`` opens everything."""
+        raise NotImplementedError
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._places.acquire(blocking=False):
-            _log.warning("too many clients of the socket", setting="socket_clients")
+            _log.warning("too many clients of the API", setting="socket_clients", of=self.setting)
             request.settimeout(0.5)
             with contextlib.suppress(OSError):
                 # The request has to be taken, or closing would reset the answer away.
@@ -153,17 +161,102 @@ class Api(ThreadingMixIn, UnixStreamServer):
     def begin(self) -> None:
         """Serve in a thread of its own."""
         self._thread = threading.Thread(
-            target=self.serve_forever, args=(0.2,), name="api", daemon=True
+            target=self.serve_forever, args=(0.2,), name=f"api {self.setting}", daemon=True
         )
         self._thread.start()
 
     def end(self) -> None:
-        """Stop serving and remove the socket."""
+        """Stop serving."""
         if self._thread is not None:
             self.shutdown()
             self._thread.join(2.0)
         self.server_close()
+
+
+class Api(_Listener, UnixStreamServer):
+    """The API on the Unix socket ``path``, for whoever its ``mode`` lets in.
+
+    Raises ConfigError when the socket can't be made or another sidecar listens on it.
+    """
+
+    request_queue_size = 64
+    setting = "socket_path"
+
+    def __init__(
+        self, path: Path, mode: int, clients: int, publisher: Publisher, metrics: Metrics
+    ) -> None:
+        self.publisher, self.metrics = publisher, metrics
+        self._path = path
+        self._mode = mode
+        self._places = threading.BoundedSemaphore(clients)
+        _remove_stale(path)
+        try:
+            super().__init__(str(path), _Handler)
+        except OSError as error:
+            raise ConfigError(
+                f"socket_path: {path} can't be made ({error.strerror or error}); it should be in a"
+                " directory that the sidecar's user may write to, and at most 107 bytes long"
+            ) from None
+
+    def admits(self, given: str | None) -> bool:
+        return True
+
+    def server_bind(self) -> None:
+        # Nobody may connect between bind and chmod.
+        before = os.umask(0o777)
+        try:
+            super().server_bind()
+        finally:
+            os.umask(before)
+        self._path.chmod(self._mode)
+
+    def end(self) -> None:
+        """Stop serving and remove the socket."""
+        super().end()
         self._path.unlink(missing_ok=True)
+
+
+class TcpApi(_Listener, TCPServer):
+    """The API on ``address``, an IP address and a port, for who sends the token.
+
+    ``token`` is called at each request, so that a new one is taken without a restart. Raises
+    ConfigError when it can't listen there.
+    """
+
+    request_queue_size = 64
+    allow_reuse_address = True
+    setting = "listen"
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        token: Callable[[], str],
+        clients: int,
+        publisher: Publisher,
+        metrics: Metrics,
+    ) -> None:
+        self.publisher, self.metrics = publisher, metrics
+        self._token = token
+        # Strangers must not be able to take the Unix socket's places.
+        self._places = threading.BoundedSemaphore(clients)
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        try:
+            super().__init__(address, _Handler)
+        except OSError as error:
+            raise ConfigError(
+                f"listen: {address[0]}:{address[1]} can't be taken ({error.strerror}); it should be"
+                " an address of this host and a port that nobody listens on"
+            ) from None
+
+    def admits(self, given: str | None) -> bool:
+        scheme, _, token = (given or "").partition(" ")
+        try:
+            known = self._token()
+        except ConfigError as error:
+            _log.error("nobody is let in", error=str(error))
+            return False
+        same = hmac.compare_digest(token.strip().encode(errors="replace"), known.encode())
+        return same and scheme.lower() == "bearer"
 
 
 def _remove_stale(path: Path) -> None:

@@ -27,6 +27,8 @@ _NEEDS = {
     "patroni_username": "patroni_password_file",
     "patroni_password_file": "patroni_username",
     "etcd_key": "etcd_cert",
+    "listen": "token_file",
+    "token_file": "listen",
 }
 _FILES = (
     "etcd_password_file",
@@ -38,7 +40,10 @@ _FILES = (
     "pgbouncer_password_file",
     "probe_password_file",
     "probe_sslrootcert",
+    "token_file",
 )
+#: A token that could be guessed is refused.
+_SHORTEST_TOKEN = 16
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
@@ -68,16 +73,17 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 
 def read_secret(name: str, path: Path) -> str:
     """Return the one line that ``path`` holds; ``name`` is the setting it came from."""
+    what = "token" if name == "token_file" else "password"
     try:
         secret = path.read_text().strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it isn't text"
         raise ConfigError(
-            f"{name}: {path} can't be read ({why}); it should be a file that holds the password"
+            f"{name}: {path} can't be read ({why}); it should be a file that holds the {what}"
             f" and that user {_user()} may read"
         ) from None
     if not secret:
-        raise ConfigError(f"{name}: {path} is empty; it should hold the password")
+        raise ConfigError(f"{name}: {path} is empty; it should hold the {what}")
     return secret
 
 
@@ -123,7 +129,13 @@ def _check_together(settings: Settings) -> None:
         path = getattr(settings, name)
         if path is None:
             continue
-        if name.endswith("password_file"):
+        if name == "token_file":
+            if len(read_secret(name, path)) < _SHORTEST_TOKEN:
+                raise ConfigError(
+                    f"token_file: the token in {path} should have at least {_SHORTEST_TOKEN}"
+                    " characters, such as `openssl rand -hex 32` gives"
+                )
+        elif name.endswith("password_file"):
             read_secret(name, path)
         elif not os.access(path, os.R_OK) or not path.is_file():
             raise ConfigError(f"{name}: {path} is no file that user {_user()} may read")

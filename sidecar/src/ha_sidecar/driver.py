@@ -16,6 +16,7 @@ from .document import encode, topology
 from .election import EtcdWatcher, Sight
 from .errors import ThreadDied
 from .memory_file import MemoryFile
+from .metrics import Metrics
 from .notify import Notifier
 from .patroni_rest import PatroniPoller
 from .prober import Prober
@@ -63,6 +64,7 @@ class Driver:
         memory_file: MemoryFile,
         memory: Memory,
         publisher: Publisher,
+        metrics: Metrics,
         notifier: Notifier,
         actors: Sequence[Actor] = (),
         on_ready: Callable[[], None] = lambda: None,
@@ -77,6 +79,7 @@ class Driver:
         self._replication = replication
         self._memory_file = memory_file
         self._publisher = publisher
+        self._metrics = metrics
         self._notifier = notifier
         self._actors = actors
         self._on_ready = on_ready
@@ -127,6 +130,7 @@ class Driver:
         seen = Observation(sight.view, source, self._prober.report)
         before = self._state
         self._state, actions = decide(before, seen, now, self._limits)
+        self._metrics.decided(self._state)
         # An elected server that isn't published yet is asked more often.
         target = target_of(self._state, sight.view)
         self._prober.aim(target, eager=self._state.phase is not Phase.STABLE)
@@ -191,8 +195,10 @@ class Driver:
         primary = self._state.primary
         lags = self._replication.lags(primary.target if primary else None)
         document = encode(topology(self._scope, self._state, seen.view, lags, now.wall))
+        started, written = time.monotonic(), False
         try:
             self._publisher.publish(document)
+            written = True
         except OSError as error:
             if not self._unpublished:
                 _log.error(
@@ -201,6 +207,8 @@ class Driver:
                 )  # fmt: skip
             self._unpublished = True
             return
+        finally:
+            self._metrics.published(time.monotonic() - started, written=written)
         self._unpublished = False
         if not self._ready:
             self._ready = True

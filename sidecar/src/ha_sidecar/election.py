@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from .cluster import ClusterView
-from .errors import ConfigError, SourceError, WatchIdle
+from .errors import Compacted, ConfigError, SourceError, WatchIdle
 from .etcd import Access, Endpoint, Reading
 from .patroni_keys import view_from_keys
 
@@ -54,6 +55,8 @@ class EtcdWatcher(threading.Thread):
         self._sight = Sight()
         self._failed_in_a_row = 0
         self._current = 0
+        #: How often all keys were read again, by what ended the watch before.
+        self.rereads: Counter[str] = Counter()
 
     @property
     def sight(self) -> Sight:
@@ -69,6 +72,7 @@ class EtcdWatcher(threading.Thread):
             try:
                 reading = endpoint.read(self._prefix)
             except (SourceError, ConfigError) as error:
+                self.rereads["unreachable"] += 1
                 self._fail(endpoint, error)
             else:
                 self._answered(endpoint, reading)
@@ -99,8 +103,9 @@ class EtcdWatcher(threading.Thread):
                 if self._ending.is_set():
                     return
         except WatchIdle:
-            return
+            self.rereads["silent"] += 1
         except (SourceError, ConfigError) as error:
+            self.rereads["compacted" if isinstance(error, Compacted) else "ended"] += 1
             # The next reading tells whether the member is down or only the watch was lost.
             log = _log.debug if accepted else _log.warning
             log("the watch on etcd ended", endpoint=endpoint.url, error=str(error))

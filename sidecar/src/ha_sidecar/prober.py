@@ -44,7 +44,7 @@ class Prober(threading.Thread):
         *,
         interval: float,
         timeout: float,
-        on_report: Callable[[], None],
+        on_report: Callable[[ProbeReport, float], None],
     ) -> None:
         super().__init__(name="prober", daemon=True)
         self._credentials = credentials
@@ -106,7 +106,8 @@ class Prober(threading.Thread):
         except Interrupted:
             return
         except (ProbeError, ConfigError) as error:
-            self._report = ProbeReport(session.target, started, error=str(error))
+            report = ProbeReport(session.target, started, error=str(error))
         else:
-            self._report = ProbeReport(session.target, started, answer=answer)
-        self._on_report()
+            report = ProbeReport(session.target, started, answer=answer)
+        self._report = report
+        self._on_report(report, time.monotonic() - started)

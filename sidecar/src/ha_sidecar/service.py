@@ -15,12 +15,15 @@ from .actors import Actor
 from .actors.haproxy import HaproxyActor
 from .actors.pgbouncer import PgBouncer
 from .actors.pgbouncer.console import Access as ConsoleAccess
-from .api import Api
+from .api import Api, TcpApi
+from .cluster import ProbeReport
 from .config import read_secret
 from .driver import Driver, Wake
 from .election import EtcdWatcher
+from .errors import ConfigError
 from .etcd import Access
 from .memory_file import MemoryFile
+from .metrics import Metrics
 from .notify import Notifier
 from .patroni_rest import PatroniPoller
 from .prober import Prober
@@ -106,43 +109,68 @@ def actors(settings: Settings, resolver: Resolver) -> tuple[Actor, ...]:
     return balancers if settings.pgbouncer_address is None else (*balancers, pgbouncer(settings))
 
 
+def listeners(settings: Settings, publisher: Publisher, metrics: Metrics) -> list[Api | TcpApi]:
+    """Return the API's listeners, not serving yet. Raises ConfigError."""
+    clients = settings.socket_clients
+    found: list[Api | TcpApi] = [
+        Api(settings.socket_path, settings.socket_mode, clients, publisher, metrics)
+    ]
+    if settings.listen is not None and (path := settings.token_file):
+        token = lambda: read_secret("token_file", path)  # noqa: E731
+        try:
+            found.append(TcpApi(settings.listen, token, clients, publisher, metrics))
+        except ConfigError:
+            found[0].end()
+            raise
+    return found
+
+
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SidecarError before serving, never silently after."""
     wake, resolver, login = Wake(), Resolver(), credentials(settings)
-    publisher = Publisher(settings.topology_path)
+    publisher, metrics = Publisher(settings.topology_path), Metrics(settings.scope)
     publisher.check()
     with MemoryFile(settings.state_dir, settings.scope) as memory_file:
         memory = memory_file.load(settings.topology_path)
         # Written at once: a state_dir that can't be written to is a fault before serving.
         memory_file.try_out(memory)
-        api = Api(settings.socket_path, settings.socket_mode, settings.socket_clients, publisher)
+        apis = listeners(settings, publisher, metrics)
+        servants = actors(settings, resolver)
+        watcher = EtcdWatcher(
+            settings.etcd_endpoints,
+            etcd_access(settings),
+            prefix(settings),
+            idle_timeout=settings.watch_idle_timeout,
+            on_change=wake.ring,
+        )
+        metrics.count(watcher.rereads, {each.name: each.results for each in servants})
+
+        def on_report(report: ProbeReport, took: float) -> None:
+            metrics.probed(report, took)
+            wake.ring()
+
         driver = Driver(
             scope=settings.scope,
             limits=Limits(settings.prove_timeout, settings.switching_timeout),
             # Longer than a watch may be silent and a re-read may then take.
             patience=settings.watch_idle_timeout + 2 * settings.etcd_timeout,
             wake=wake,
-            watcher=EtcdWatcher(
-                settings.etcd_endpoints,
-                etcd_access(settings),
-                prefix(settings),
-                idle_timeout=settings.watch_idle_timeout,
-                on_change=wake.ring,
-            ),
+            watcher=watcher,
             poller=patroni_poller(settings, wake.ring),
             prober=Prober(
                 login,
                 resolver,
                 interval=settings.probe_interval,
                 timeout=settings.probe_timeout,
-                on_report=wake.ring,
+                on_report=on_report,
             ),
             replication=ReplicationWatcher(login, resolver),
             memory_file=memory_file,
             memory=memory,
             publisher=publisher,
+            metrics=metrics,
             notifier=Notifier(os.environ),
-            actors=actors(settings, resolver),
+            actors=servants,
         )
 
         def on_signal(number: int, frame: FrameType | None) -> None:
@@ -159,9 +187,11 @@ def run(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         _log.info("started", version=__version__, scope=settings.scope, epoch=memory.epoch)
-        api.begin()
+        for api in apis:
+            api.begin()
         try:
             driver.run()
         finally:
-            api.end()
+            for api in apis:
+                api.end()
             _log.info("stopped")

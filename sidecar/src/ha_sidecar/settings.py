@@ -118,7 +118,7 @@ class Settings:
         0o660, parse.mode, "File mode of that socket: who may ask.", example='"0660"'
     )
     socket_clients: int = setting(
-        128, parse.integer(1, 4096), "Most clients of the socket at one time."
+        128, parse.integer(1, 4096), "Most clients of the socket, and of `listen`, at one time."
     )
     pgbouncer_address: tuple[str, int] | None = setting(
         None,
@@ -146,6 +146,15 @@ class Settings:
         30.0,
         parse.seconds,
         "Longest pause of PgBouncer while no primary is proven; its clients get errors after it.",
+    )
+    listen: tuple[str, int] | None = setting(
+        None,
+        parse.address,
+        "TCP address of the same API, for who sends the token; needs `token_file`.",
+        example='"10.0.0.5:8009"',
+    )
+    token_file: Path | None = setting(
+        None, parse.path, "File that holds the token; read anew at each request."
     )
     state_dir: Path = setting(
         Path("/var/lib/ha-sidecar"),

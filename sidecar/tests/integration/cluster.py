@@ -98,7 +98,7 @@ class Sidecar:
         self.base.chmod(0o700)
         self.topology_path = self.base / "topology.json"
         self.socket_path = self.base / "s"
-        self.password_file = self._write("password", cluster.password + "\n")
+        self.password_file = self.write("password", cluster.password + "\n")
         values: dict[str, object] = {
             "scope": SCOPE,
             "etcd_endpoints": [cluster.etcd.url],
@@ -110,7 +110,7 @@ class Sidecar:
         }
         # What JSON and TOML write alike: texts, numbers and lists of texts.
         text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
-        self.config = self._write("sidecar.toml", text)
+        self.config = self.write("sidecar.toml", text)
         self.process = ServerProcess(
             "ha-sidecar",
             [sys.executable, "-m", "ha_sidecar", "--config", str(self.config)],
@@ -118,7 +118,7 @@ class Sidecar:
             environment={"PYTHONWARNINGS": "error"},
         )
 
-    def _write(self, name: str, text: str) -> Path:
+    def write(self, name: str, text: str) -> Path:
         path = self.base / name
         path.touch(0o600)
         path.write_text(text)

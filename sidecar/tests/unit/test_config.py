@@ -74,6 +74,12 @@ def test_environment_alone_is_enough() -> None:
         ('scope = "demo"\netcd_endpoints = ["http://10.0.0.1:x"]\n', ["etcd_endpoints"]),
         ('scope = "demo"\netcd_endpoints = ["http://10.0.0.1"]\n', ["etcd_endpoints", "port"]),
         (GOOD + 'patroni_urls = ["http://10.0.0.1:8008/x"]\n', ["patroni_urls", "after the port"]),
+        (GOOD + 'listen = "10.0.0.5:8009"\n', ["listen is set without token_file"]),
+        (GOOD + 'listen = "localhost:8009"\n', ["listen", "an IP address and a port"]),
+        (GOOD + 'listen = "10.0.0.5:70000"\n', ["listen", "from 1 to 65535"]),
+        (GOOD + 'haproxy_sockets = ["admin.sock"]\n', ["haproxy_sockets", "tcp:address:port"]),
+        (GOOD + 'haproxy_sockets = ["tcp:lb:9999"]\n', ["haproxy_sockets", "an IP address"]),
+        (GOOD + 'haproxy_backend = "a; quit"\n', ["haproxy_backend", "one word"]),
         ("scope = demo\n", ["--config", "isn't TOML"]),
     ],
 )
@@ -96,6 +102,30 @@ def test_secret_file_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None
     assert "is empty" in refusal(tmp_path, text)
     path.write_text("s3cret\n")
     assert load_text(tmp_path, text).probe_password_file == path
+
+
+def test_token_that_could_be_guessed_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("guess-me\n")
+    text = GOOD + f'listen = "10.0.0.5:8009"\ntoken_file = "{path}"\n'
+    said = refusal(tmp_path, text)
+    assert "at least 16 characters" in said
+    assert "guess-me" not in said
+    path.write_text("0123456789abcdef\n")
+    assert load_text(tmp_path, text).listen == ("10.0.0.5", 8009)
+
+
+def test_sockets_of_haproxy() -> None:
+    environment = {
+        "HA_SIDECAR_SCOPE": "demo",
+        "HA_SIDECAR_ETCD_ENDPOINTS": "http://10.0.0.1:2379",
+        "HA_SIDECAR_HAPROXY_SOCKETS": "/run/haproxy/admin.sock, tcp:10.0.0.9:9999, tcp:[::1]:9999",
+    }
+    assert load(None, environment, {}).haproxy_sockets == (
+        "/run/haproxy/admin.sock",
+        ("10.0.0.9", 9999),
+        ("::1", 9999),
+    )
 
 
 @pytest.mark.parametrize("name", ["etcd_endpoints", "patroni_urls"])

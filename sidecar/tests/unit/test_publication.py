@@ -20,6 +20,7 @@ from ha_sidecar.cluster import ClusterView, Member, Primary, ReplicaLag, Source,
 from ha_sidecar.document import encode, timestamp, topology
 from ha_sidecar.errors import ConfigError, StateError
 from ha_sidecar.memory_file import MemoryFile
+from ha_sidecar.metrics import Metrics
 from ha_sidecar.notify import Notifier
 from ha_sidecar.publisher import Publisher
 from ha_sidecar.state import Memory, State
@@ -159,7 +160,7 @@ def test_second_sidecar_and_damaged_memory_are_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
-    server = Api(tmp_path / "s", 0o600, 3, Publisher(tmp_path / "topology.json"))
+    server = Api(tmp_path / "s", 0o600, 3, Publisher(tmp_path / "topology.json"), Metrics("demo"))
     server.begin()
     yield server
     server.publisher.close()
@@ -245,13 +246,13 @@ def test_clients_are_bounded_and_their_places_come_free(api: Api) -> None:
 
 def test_stale_socket_is_replaced_but_a_living_one_is_not(tmp_path: Path, api: Api) -> None:
     with pytest.raises(ConfigError, match="socket_path: another ha-sidecar"):
-        Api(tmp_path / "s", 0o600, 3, api.publisher)
+        Api(tmp_path / "s", 0o600, 3, api.publisher, api.metrics)
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(tmp_path / "stale"))
-    Api(tmp_path / "stale", 0o600, 3, api.publisher).end()
+    Api(tmp_path / "stale", 0o600, 3, api.publisher, api.metrics).end()
     (tmp_path / "file").write_text("precious")
     with pytest.raises(ConfigError, match="socket_path"):
-        Api(tmp_path / "file", 0o600, 3, api.publisher)
+        Api(tmp_path / "file", 0o600, 3, api.publisher, api.metrics)
     assert (tmp_path / "file").read_text() == "precious"
 
 
