@@ -1,7 +1,6 @@
 """A process of its own that resumes PgBouncer when the sidecar that paused it is gone or hangs.
 
-Started by the sidecar before its first PAUSE: ``python -m ha_sidecar.actors.pgbouncer.guardian``.
-Its standard input is a pipe: one line of JSON (how to reach the console), then ``paused`` at least
+Started by the sidecar before its first PAUSE. Its standard input is a pipe: one line of JSON (how to reach the console), then ``paused`` at least
 every ``SILENCE`` seconds for as long as the pause lasts, and ``running`` after it.
 """
 
@@ -64,7 +63,7 @@ class Guardian:
     def _pipe(self) -> IO[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
+                [sys.executable, "-c", f"from {__name__} import main; main()"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
@@ -149,7 +148,3 @@ class _Lines:
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
-
-
-if __name__ == "__main__":
-    main()
