@@ -28,6 +28,7 @@ def activate(settings: Settings) -> None:
     apply(
         cron_jobs.PROCESS_JOBS,
         cron_jobs.ACQUIRE_ONE_JOB,
+        cron_jobs.PROCESS_JOB,
         cron_jobs.RUN_JOB,
         cursor_commit.PATCH,
         cron_processes.WORKER_START,

@@ -6,7 +6,9 @@ from odoo.addons.ha_base.patches import apply
 from odoo.tools import config
 
 from .patches import (
+    cron_jobs,
     cron_thread,
+    cron_worker,
     cursor_commit,
     cursor_execute,
     cursor_init,
@@ -45,6 +47,12 @@ def activate(settings: Settings) -> None:
         prefork_spawn.PATCH,
         registry_load.PATCH,
         cron_thread.PATCH,
+        cron_worker.PATCH_SLEEP,
+        cron_worker.PATCH_PROCESS_WORK,
+        cron_jobs.PATCH_PROCESS_JOBS,
+        cron_jobs.PATCH_ACQUIRE_ONE_JOB,
+        cron_jobs.PATCH_PROCESS_JOB,
+        cron_jobs.PATCH_CALLBACK,
     )
     limit = config["limit_time_real"]
     if config["workers"] and limit < settings.hold_timeout + _WORK:

@@ -41,9 +41,17 @@ def _wrap_acquire_one_job(original: Callable[..., Any]) -> Callable[..., Any]:
     return _acquire_one_job
 
 
+def _wrap_process_job(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _process_job(cls: Any, cron_cr: Any, job: dict[str, Any]) -> None:
+        with process.node().running(cron_cr.dbname, job["id"]):
+            original(cls, cron_cr, job)
+
+    return _process_job
+
+
 def _wrap_run_job(original: Callable[..., Any]) -> Callable[..., Any]:
     def _run_job(cls: Any, job: dict[str, Any]) -> Any:
-        with process.node().running(cls.pool.db_name, job["id"]), fence.commits_checked():
+        with fence.commits_checked():
             return original(cls, job)
 
     return _run_job
@@ -68,6 +76,14 @@ ACQUIRE_ONE_JOB = Patch(
         "FOR NO KEY UPDATE SKIP LOCKED",
     ),
     wrap=_wrap_acquire_one_job,
+)
+PROCESS_JOB = Patch(
+    name="cron-process",
+    target="odoo.addons.base.models.ir_cron:IrCron._process_job",
+    reason="Until a job's row says what became of it, no other process of the node runs it.",
+    checked_on="19.0",
+    contains=("status = cls._run_job(job)", "ir_cron._update_failure_count(job, status)"),
+    wrap=_wrap_process_job,
 )
 RUN_JOB = Patch(
     name="cron-run",

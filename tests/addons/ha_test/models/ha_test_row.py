@@ -1,4 +1,5 @@
 import logging
+import time
 
 from odoo import api, fields, models
 
@@ -66,3 +67,17 @@ class HaTestRow(models.Model):
         """Send a notification over the bus, where the database has one."""
         self.env["bus.bus"]._sendone(channel, "ha_test", message)
         return True
+
+    @api.model
+    def work_in_batches(self, count, seconds):
+        """A scheduled action that makes ``count`` rows, each in a transaction of its own."""
+        for number in range(self.search_count([]), count):
+            self.create({"token": str(number)})
+            self.env["ir.cron"]._commit_progress(1, remaining=count - number - 1)
+            self.linger(seconds)
+
+    @api.model
+    def create_and_dally(self, token, seconds):
+        """Write a row; once it is committed, do something else for a while."""
+        self.create({"token": token})
+        self.env.cr.postcommit.add(lambda: time.sleep(seconds))
