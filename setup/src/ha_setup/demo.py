@@ -15,7 +15,7 @@ from ha_setup.drill import DrillOptions, Fault, RunResult, print_report, run, to
 from ha_setup.drill.page import render_page
 from ha_setup.errors import PreflightError, SetupError
 from ha_setup.files import write_file
-from ha_setup.locks import locked
+from ha_setup.locks import demo_lock, locked
 from ha_setup.progress import Progress
 from ha_setup.signals import interruptible, uninterrupted
 
@@ -48,7 +48,7 @@ def demonstrate(options: DemoOptions, progress: Progress, console: Console) -> b
     cluster = Cluster.open(
         options.state_dir, block=options.block, small=options.small, network=options.network
     )
-    with interruptible(cluster.give_up), locked(lock_file(options.state_dir)):
+    with interruptible(cluster.give_up), locked(demo_lock(options.state_dir)):
         try:
             results = _perform(cluster, options, progress)
         except PreflightError:
@@ -103,7 +103,7 @@ def take_down(state_dir: Path, progress: Progress, *, purge: bool) -> None:
         progress.note(f"there is no demonstration in {state_dir}")
         return
     cluster = Cluster.open(state_dir)
-    with locked(lock_file(state_dir)):
+    with locked(demo_lock(state_dir)):
         cluster.down(progress)
         if purge:
             with progress.step("remove the cluster's data"):
@@ -166,7 +166,3 @@ def print_addresses(cluster: Cluster, console: Console) -> None:
         soft_wrap=True,
         highlight=False,
     )
-
-
-def lock_file(state_dir: Path) -> Path:
-    return state_dir / "demo.lock"

@@ -32,6 +32,11 @@ def locked(
         os.close(descriptor)
 
 
+def demo_lock(state_dir: Path) -> Path:
+    """The lock of the demonstration's cluster: one command at a time brings it up, breaks it or ends it."""
+    return state_dir / "demo.lock"
+
+
 def _acquire(
     descriptor: int, path: Path, waiting: Callable[[str], None] | None, timeout: float
 ) -> None:

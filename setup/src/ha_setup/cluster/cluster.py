@@ -115,8 +115,8 @@ class Cluster:
     def _namespaces(self) -> Namespaces:
         if self._nodes.namespaces is None:
             raise ClusterError(
-                "packets cannot be dropped on loopback. Make a cluster in network namespaces, as root: "
-                "setup/demo down --purge, then setup/demo --network namespaces"
+                "this cluster is on loopback. One in network namespaces is made, as root, by "
+                "setup/demo down --purge and then setup/demo --network namespaces"
             )
         return self._nodes.namespaces
 

@@ -17,10 +17,11 @@ from ha_setup.drill.faults import Injected, Scene, inject
 from ha_setup.drill.figures import Findings, result_of
 from ha_setup.drill.ledger import Reckoning, reckon, told
 from ha_setup.drill.load import Load
-from ha_setup.drill.options import DrillOptions, Fault
+from ha_setup.drill.options import FAULTS, DrillOptions, Fault, lacks
 from ha_setup.drill.prober import Prober
 from ha_setup.drill.result import RunResult
 from ha_setup.drill.trace import Trace
+from ha_setup.errors import ClusterError
 from ha_setup.progress import Progress, Step
 
 _POLL = 0.2
@@ -39,6 +40,10 @@ def run(
     The cluster is healed before and after each run, and left with the first variant. Raises SetupError when
     it cannot be made ready or healed.
     """
+    if lacks(cluster.layout, options.fault):
+        raise ClusterError(
+            f"this cluster cannot have {options.fault}: {FAULTS[options.fault].needs_words}"
+        )
     results = []
     cluster.enter()
     with progress.step(f"synchronous replication {'on' if options.sync else 'off'}"):

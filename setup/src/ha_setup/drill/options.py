@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
-from ha_setup.cluster.layout import Variant
+from ha_setup.cluster.layout import Layout, Variant
 
 
 class Fault(StrEnum):
@@ -39,15 +39,29 @@ class Fault(StrEnum):
         return FAULTS[self].about
 
 
+class Need(Enum):
+    """What a fault needs that not every cluster has."""
+
+    NAMESPACES = "hosts in network namespaces: as root, setup/demo down --purge, then setup/demo --network namespaces"
+    THREE_ETCD = "three etcd members: setup/demo down --purge, then setup/demo without --small"
+
+
 @dataclass(frozen=True)
 class Description:
     """What a fault is. `undone`: what is undone when the run is over, before the cluster is healed; healing
-    itself starts whatever is down."""
+    itself starts whatever is down. `variants`: how many ways it has, which runs take in turn. `needs`: of the
+    cluster."""
 
     about: str
     moves_primary: bool = True
     undone: str = ""
     variants: int = 1
+    needs: Need | None = None
+
+    @property
+    def needs_words(self) -> str:
+        """What to do so that the cluster has it."""
+        return f"it needs {self.needs.value}" if self.needs else "it needs nothing special"
 
 
 FAULTS: Mapping[Fault, Description] = {
@@ -63,8 +77,9 @@ FAULTS: Mapping[Fault, Description] = {
         undone="the processes go on",
     ),
     Fault.DROP_PRIMARY: Description(
-        "every packet from and to the primary's host dropped; needs --network namespaces",
+        "every packet from and to the primary's host dropped",
         undone="packets pass again",
+        needs=Need.NAMESPACES,
     ),
     Fault.KILL_POSTGRES: Description("kill -9 of PostgreSQL on the primary; its Patroni lives on"),
     Fault.DOUBLE_FAILOVER: Description(
@@ -83,9 +98,13 @@ FAULTS: Mapping[Fault, Description] = {
         "PostgreSQL killed, and the sidecar at one step of the failover, both sidecars in each fifth run",
         variants=5,
     ),
-    Fault.ETCD_LEADER_LOSS: Description("kill -9 of etcd's leader", moves_primary=False),
+    Fault.ETCD_LEADER_LOSS: Description(
+        "kill -9 of etcd's leader", moves_primary=False, needs=Need.THREE_ETCD
+    ),
     Fault.ETCD_QUORUM_LOSS: Description(
-        "kill -9 of two of three etcd members for 15 s", moves_primary=False
+        "kill -9 of two of three etcd members for 15 s",
+        moves_primary=False,
+        needs=Need.THREE_ETCD,
     ),
     Fault.KILL_ODOO_NODE: Description(
         "kill -9 of every process of the first Odoo node", moves_primary=False
@@ -97,6 +116,21 @@ FAULTS: Mapping[Fault, Description] = {
         "the S3 store stopped for the length of the load", moves_primary=False
     ),
 }
+
+
+def faults_for(layout: Layout) -> tuple[Fault, ...]:
+    """Those that a cluster of this shape can have."""
+    return tuple(fault for fault in Fault if not lacks(layout, fault))
+
+
+def lacks(layout: Layout, fault: Fault) -> bool:
+    """Whether the cluster lacks what the fault needs."""
+    match FAULTS[fault].needs:
+        case Need.NAMESPACES:
+            return layout.network != "namespaces"
+        case Need.THREE_ETCD:
+            return len(layout.etcd) < 3
+    return False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ def history(primary: str, connect: Callable[[str], Connection]) -> str:
         cursor.execute("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
         found = cursor.fetchone()
         name = f"{found[0]}.history" if found else ""
-        cursor.execute("SELECT pg_read_file('pg_wal/' || %s, true)", (name,))
+        cursor.execute("SELECT pg_read_file('pg_wal/' || %s, 0, 1000000, true)", (name,))
         row = cursor.fetchone()
     return str(row[0]) if row and row[0] is not None else ""
 
