@@ -31,6 +31,12 @@ class Settings:
         "How long, in seconds, a request waits for a writable database before it is answered "
         "503 with Retry-After. limit_time_real must be longer.",
     )
+    database_route: str = setting(
+        "primary",
+        parse.choice("primary", "pooler"),
+        "`primary`: connections go straight to the proven primary. `pooler`: they go to `db_host`, "
+        "a PgBouncer that the sidecar keeps on the primary, and prove that they reached it.",
+    )
     database_connect_timeout: int = setting(
         2,
         parse.integer(2, 60),

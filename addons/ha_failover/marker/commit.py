@@ -13,6 +13,7 @@ from odoo.addons.ha_base.settings import current
 from ..errors import ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost
 from ..gate import remaining
 from ..gate.link import ends_at
+from ..gate.proof import timeline_of
 from ..settings import Settings
 from . import table
 
@@ -36,12 +37,32 @@ def mark(cursor: Any) -> str | None:
         return None
     token = str(uuid.uuid4())
     try:
-        cursor._obj.execute(table.MARK, (token,))
+        _insert(cursor, token)
     except psycopg2.errors.UndefinedTable:
         # Another database has the name now. This transaction is lost, those that follow are not.
         _has_table.pop(cursor.dbname, None)
         raise
     return token
+
+
+def _insert(cursor: Any, token: str) -> None:
+    proven = getattr(cursor._cnx, "_ha_timeline", None)
+    if proven is None:
+        cursor._obj.execute(table.MARK, (token,))
+        return
+    # Through a pooler each transaction may be on another server link than the last.
+    cursor._obj.execute(table.MARK_AND_TELL, (token,))
+    _check_timeline(cursor._cnx, cursor._obj.fetchone()[0])
+
+
+def _check_timeline(connection: Any, wal_file: str) -> None:
+    """:raises ConnectionLost: a pooler led this transaction to a former primary"""
+    proven = getattr(connection, "_ha_timeline", 0)
+    if timeline_of(wal_file) < proven:
+        _drop(connection)
+        raise ConnectionLost(
+            f"the pooler's server is on timeline {timeline_of(wal_file)}, {proven} was proven"
+        )
 
 
 def resolve(token: str, connect: Connect) -> bool:
@@ -58,7 +79,9 @@ def resolve(token: str, connect: Connect) -> bool:
             connection = connect()
             connection.set_session(autocommit=True, readonly=False)
             with ends_at(connection, deadline), connection.cursor() as asking:
-                return _ask(asking, token)
+                resolution, wal_file = _ask(asking, token)
+                _check_timeline(connection, wal_file)
+                return not resolution
         except DatabaseUnavailable as error:
             raise _unknown(error) from error
         except Exception as error:
@@ -71,12 +94,12 @@ def resolve(token: str, connect: Connect) -> bool:
                 connection.close()
 
 
-def _ask(asking: Any, token: str) -> bool:
-    asking.execute("SELECT set_config('lock_timeout', %s, false)", (str(_PATIENCE_MS),))
+def _ask(asking: Any, token: str) -> tuple[bool, str]:
     while True:
         try:
-            asking.execute(table.RESOLVE, (token,))
-            return not asking.fetchone()[0]
+            asking.execute(table.RESOLVE, (_PATIENCE_MS, token))
+            resolution, wal_file = asking.fetchone()
+            return resolution, wal_file
         except psycopg2.errors.LockNotAvailable:
             asking.execute(table.END_WAITING, (token,))
 

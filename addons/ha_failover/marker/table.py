@@ -1,5 +1,7 @@
 """The table of marker rows and the statements on it. Pure."""
 
+from ..gate.proof import WAL_FILE
+
 TABLE = "ha_commit_marker"
 
 #: The app ha_failover creates it when it is installed in a database. No foreign key, no ORM
@@ -17,14 +19,19 @@ EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
 #: In the transaction that wrote, just before its COMMIT.
 MARK = f"INSERT INTO {TABLE} (token) VALUES (%s::uuid)"
 
+#: Through a pooler the same also tells where the transaction is.
+MARK_AND_TELL = f"{MARK} RETURNING {WAL_FILE}"
+
 #: In a transaction of its own (autocommit, READ COMMITTED). It waits for the original where that
 #: still runs. It may be repeated, should *its* answer be lost: the row says who wrote it first.
 #: DO UPDATE, not DO NOTHING: it returns the row, and makes this transaction one that writes, so
-#: that with synchronous replication its COMMIT also waits for the original's.
+#: that with synchronous replication its COMMIT also waits for the original's. The lock_timeout is
+#: part of the string, so that nothing of it stays in a session that a pooler hands on.
 RESOLVE = f"""
+    SET LOCAL lock_timeout = %s;
     INSERT INTO {TABLE} AS marker (token, resolution) VALUES (%s::uuid, true)
     ON CONFLICT (token) DO UPDATE SET resolution = marker.resolution
-    RETURNING resolution
+    RETURNING resolution, {WAL_FILE}
 """
 
 #: Ends the original where its COMMIT never reached the server, which goes on waiting for it: the

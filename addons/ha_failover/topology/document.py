@@ -20,6 +20,7 @@ class Server:
     host: str
     port: int
     timeline: int
+    system_identifier: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,5 +74,9 @@ def parse(text: str | bytes) -> Topology:
 
 def _server(item: dict[str, Any]) -> Server:
     return Server(
-        str(item["name"]), str(item["host"]), int(item["port"]), int(item.get("timeline") or 0)
+        str(item["name"]),
+        str(item["host"]),
+        int(item["port"]),
+        int(item.get("timeline") or 0),
+        str(item.get("system_identifier") or ""),
     )

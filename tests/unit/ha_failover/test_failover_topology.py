@@ -32,7 +32,7 @@ def text(**changes: Any) -> str:
 
 def test_it_is_understood() -> None:
     topology = parse(text())
-    assert topology.primary == Server("pg2", "10.0.0.2", 5432, 4)
+    assert topology.primary == Server("pg2", "10.0.0.2", 5432, 4, "7423")
     assert (topology.epoch, topology.state, topology.writable) == (17, "stable", True)
 
 
