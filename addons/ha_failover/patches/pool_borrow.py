@@ -11,20 +11,35 @@ from odoo.addons.ha_base.patches import Patch
 from odoo.addons.ha_base.settings import current
 from psycopg2.pool import PoolError
 
+from .. import caches
 from ..gate.connect import await_writable, connect, identity
 from ..settings import Settings
 from ..topology.watcher import watcher
 
 _logger = logging.getLogger(__name__)
 
+#: How often, and how many seconds apart, a full pool is looked at while there is a primary. 5 s:
+#: longer than the sidecar needs to notice that the primary hangs.
+_SLOT_LOOKS, _SLOT_PAUSE = 100, 0.05
+
 
 def _wrap(_original: Callable[..., Any]) -> Callable[..., Any]:
     def borrow(self: Any, connection_info: dict[str, Any]) -> Any:
         wanted = identity(connection_info)
+        looks = 0
         while True:
             _wait_while_switching(self)
-            with self._lock:
-                connection, discarded = _take(self, wanted)
+            try:
+                with self._lock:
+                    connection, discarded = _take(self, wanted)
+            except PoolError:
+                # Perhaps every slot waits for a server that hangs, and nobody noticed it yet.
+                # Looks are counted, not seconds: those spent waiting for a primary don't count.
+                looks += 1
+                if looks > _SLOT_LOOKS:
+                    raise
+                watcher().wait(_SLOT_PAUSE)
+                continue
             for old in discarded:
                 _close(old)
             if connection is None:
@@ -35,6 +50,7 @@ def _wrap(_original: Callable[..., Any]) -> Callable[..., Any]:
                 return connection
             except psycopg2.Error:
                 self._debug("Cannot reset connection to %r", connection.dsn)
+                caches.distrust()  # without a sidecar, the only trace of a failover
                 _forget(self, connection)
         # The slot is reserved by ``_take``: the pool never exceeds its size, though the
         # connection is made without its lock.
