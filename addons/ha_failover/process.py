@@ -2,9 +2,11 @@
 
 import logging
 
+import odoo
 from odoo.addons.ha_base.patches import apply
 from odoo.tools import config
 
+from .gate import green
 from .patches import (
     cron_jobs,
     cron_thread,
@@ -15,6 +17,7 @@ from .patches import (
     pool_borrow,
     pool_close_all,
     prefork_spawn,
+    registry_check_signaling,
     registry_load,
     request_serve_db,
     retrying,
@@ -45,6 +48,7 @@ def activate(settings: Settings) -> None:
         rpc_dispatch.PATCH,
         rpc_dispatch.PATCH_COMMON,
         prefork_spawn.PATCH,
+        registry_check_signaling.PATCH,
         registry_load.PATCH,
         cron_thread.PATCH,
         cron_worker.PATCH_SLEEP,
@@ -54,6 +58,9 @@ def activate(settings: Settings) -> None:
         cron_jobs.PATCH_PROCESS_JOB,
         cron_jobs.PATCH_CALLBACK,
     )
+    if getattr(odoo, "evented", False):
+        # Nothing that asks for an answer waits longer than it may be held.
+        green.bound_waits(settings.hold_timeout)
     limit = config["limit_time_real"]
     if config["workers"] and limit < settings.hold_timeout + _WORK:
         _logger.warning(

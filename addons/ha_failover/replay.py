@@ -7,7 +7,7 @@ from typing import Any
 
 from odoo.addons.ha_base.settings import current
 
-from . import work
+from . import caches, work
 from .errors import DatabaseUnavailable, chain, unresolved, was_lost
 from .gate import budget
 from .settings import Settings
@@ -61,6 +61,7 @@ def run(
                     _logger.error("%s failed: %s", label, verdict.value, exc_info=True)
                     raise Unanswerable(verdict) from error
                 _logger.info("%s: connection lost (%s); replayed", label, _cause(error))
+            caches.distrust()  # this thread may have filled them after they were cleared
             rewind()
             time.sleep(_PAUSE)
 

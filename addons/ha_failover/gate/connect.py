@@ -14,10 +14,13 @@ from odoo.addons.ha_base.settings import current
 from ..errors import DatabaseUnavailable, is_lost
 from ..settings import Settings
 from ..topology.watcher import watcher
+from . import green
 from .budget import deadline as budget_deadline
 from .budget import held
 from .hold import Decision, decide, retry_pause
-from .link import remember
+from .link import ends_at, remember
+from .pooling import LISTENING, check_once
+from .proof import QUESTION, Reached, objection
 
 _logger = logging.getLogger(__name__)
 
@@ -44,7 +47,8 @@ def parameters(
 
     Odoo passes host, port, user, password and sslmode only; without timeouts a hung server holds
     a worker for good. The latter wins: what ``connection_info`` says stays as it is, but for the
-    address of the proven primary. A read-only pool (``db_replica_host``) keeps its own address.
+    address of the proven primary. A read-only pool (``db_replica_host``) keeps its own address,
+    and a pooler's route the pooler's.
     """
     bounds: dict[str, Any] = {
         "connect_timeout": settings.database_connect_timeout,
@@ -56,10 +60,12 @@ def parameters(
     }
     if "dsn" in connection_info:
         return {**bounds, **connection_info}
-    # Said for both: PGTARGETSESSIONATTRS in the environment must not keep us off a read replica.
-    bounds["target_session_attrs"] = "any" if readonly else "read-write"
+    # Always said: PGTARGETSESSIONATTRS in the environment must not keep us off a read replica, and
+    # a pooler tells libpq what the server was when it first met it.
+    direct = settings.database_route == "primary" and not readonly
+    bounds["target_session_attrs"] = "read-write" if direct else "any"
     chosen = {**bounds, **connection_info}
-    if decision.server is not None and not readonly:
+    if decision.server is not None and direct:
         chosen |= {"host": decision.server.host, "port": decision.server.port}
     return chosen
 
@@ -79,12 +85,12 @@ def connect(connection_info: dict[str, Any], *, readonly: bool) -> Any:
         while True:
             decision = choose()
             attempt += 1
+            chosen = parameters(connection_info, decision, settings, readonly=readonly)
             try:
-                connection = _attempt(
-                    parameters(connection_info, decision, settings, readonly=readonly),
-                    settings.database_connect_timeout,
-                )
-            except psycopg2.OperationalError as error:
+                connection = _attempt(chosen, settings.database_connect_timeout)
+                if settings.database_route == "pooler" and not readonly:
+                    _prove(connection, decision, settings.database_connect_timeout)
+            except psycopg2.Error as error:
                 # A read replica is never waited for: Odoo falls back to the primary at once.
                 if readonly or not is_lost(error):
                     _logger.info("Connection to the database failed")
@@ -100,21 +106,37 @@ def connect(connection_info: dict[str, Any], *, readonly: bool) -> Any:
                 continue
             connection._ha_epoch = decision.epoch
             connection._ha_identity = identity(connection_info)
+            if settings.database_route == "pooler" and chosen.get("database") == LISTENING:
+                check_once(lambda: _attempt(chosen, settings.database_connect_timeout))  # noqa: B023
             return connection
+
+
+def _prove(connection: Any, decision: Decision, timeout: float) -> None:
+    """Have the server behind the pooler prove that it is the decision's, or close and raise.
+
+    Bounded here: a pooler whose server hangs makes its clients wait.
+    """
+    try:
+        with (
+            ends_at(connection, time.monotonic() + timeout),
+            connection.cursor() as asking,
+        ):
+            asking.execute(QUESTION)
+            reached = Reached.of(asking.fetchone())
+            connection.rollback()
+        wrong = objection(reached, decision.server)
+        if wrong is not None:
+            raise psycopg2.OperationalError(wrong)
+        connection._ha_timeline = reached.timeline
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _attempt(arguments: dict[str, Any], timeout: float) -> Any:
     if not getattr(odoo, "evented", False):
         return psycopg2.connect(connection_factory=sql_db.PsycoConnection, **arguments)
-    # libpq doesn't apply connect_timeout to the asynchronous connect that gevent's wait callback
-    # makes of it.
-    import gevent  # noqa: PLC0415
-
-    try:
-        with gevent.Timeout(timeout):
-            return psycopg2.connect(connection_factory=sql_db.PsycoConnection, **arguments)
-    except gevent.Timeout:
-        raise psycopg2.OperationalError("timeout expired while connecting") from None
+    return green.connect(arguments, timeout)
 
 
 class await_writable:  # noqa: N801 (reads as a verb in a with statement)

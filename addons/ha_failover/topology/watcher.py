@@ -15,6 +15,7 @@ from odoo import sql_db
 from odoo.addons.ha_base import background
 from odoo.addons.ha_base.settings import current
 
+from .. import caches
 from ..gate.link import remembered, shut_down
 from ..settings import Settings
 from . import Topology, TopologyError, parse
@@ -33,6 +34,7 @@ class Watcher:
         self._seen: tuple[int, int, int] | None = None
         self._topology: Topology | None = None
         self._epoch: int | None = None
+        self._timeline: int | None = None
         self._complained = ""
 
     def start(self) -> None:
@@ -71,6 +73,10 @@ class Watcher:
             before, self._topology = self._topology, topology
             if before is None or (before.epoch, before.state) != (topology.epoch, topology.state):
                 self.changed.notify_all()
+        if topology.primary is not None:
+            if self._timeline not in (None, topology.primary.timeline):
+                caches.distrust()
+            self._timeline = topology.primary.timeline
         if self._epoch is not None and topology.epoch > self._epoch:
             ended = end_older_than(topology.epoch)
             _logger.info(

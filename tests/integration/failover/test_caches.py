@@ -1,0 +1,92 @@
+"""A replica that lagged is promoted: what was cached of the lost transactions must go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.odoo import OdooServer, Variant
+from tests.servers.odoo_client import NoAnswer, OdooClient, OdooFault
+from tests.servers.postgres import Postgres
+
+from .conftest import Publisher
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Postgres, Postgres]]:
+    with Postgres() as primary, primary.replica() as replica:
+        yield primary, replica
+
+
+def read(client: OdooClient, dbname: str) -> str:
+    """The parameter's value; stock may need another login."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return str(client.call("ir.config_parameter", "get_param", "ha_test"))
+        except (NoAnswer, OdooFault):
+            if time.monotonic() > deadline:
+                raise
+        try:
+            client.login(dbname)
+        except (NoAnswer, OdooFault):
+            time.sleep(0.5)
+
+
+def signals(server: Postgres, dbname: str) -> dict[str, int]:
+    tables = server.execute(
+        "SELECT tablename FROM pg_tables WHERE tablename LIKE 'orm_signaling_%%'", dbname=dbname
+    )
+    return {
+        table: server.execute(f"SELECT max(id) FROM {table}", dbname=dbname)[0][0]
+        for (table,) in tables
+    }
+
+
+@pytest.mark.parametrize(
+    ("variant", "with_sidecar", "expected"),
+    [("stock", False, "lost"), ("suite", True, "kept"), ("suite", False, "kept")],
+    ids=["stock", "suite", "suite without sidecar"],
+)
+def test_what_was_lost_is_not_served(
+    variant: Variant,
+    with_sidecar: bool,
+    expected: str,
+    pair: tuple[Postgres, Postgres],
+    publisher: Publisher,
+) -> None:
+    primary, replica = pair
+    publisher.stable(primary, timeline=1)
+    odoo = OdooServer(
+        [primary, replica],
+        "cached",
+        variant=variant,
+        options={"max_cron_threads": 0},
+        ha={"topology_path": publisher.path if with_sidecar else "/nonexistent"}
+        if variant == "suite"
+        else {},
+    )
+    odoo.install("base", "web", *["ha_failover"] * (variant == "suite"))
+    with odoo:
+        client = odoo.client()
+        client.login(odoo.dbname)
+        client.call("ir.config_parameter", "set_param", "ha_test", "kept")
+        primary.wait_for_replica(replica)
+        replica.stop_following()
+        client.call("ir.config_parameter", "set_param", "ha_test", "lost")
+        assert read(client, odoo.dbname) == "lost"
+        reached = signals(primary, odoo.dbname)
+        primary.kill()
+        publisher.lost()
+        replica.promote()
+        # Others write there: the sequences are the same again, the parameter is not.
+        for table, number in signals(replica, odoo.dbname).items():
+            if number < reached[table]:
+                replica.execute(
+                    f"INSERT INTO {table} (id) VALUES (%s)", [reached[table]], dbname=odoo.dbname
+                )
+        assert signals(replica, odoo.dbname) == reached
+        publisher.stable(replica, timeline=2)
+        assert read(client, odoo.dbname) == expected
