@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from ha_setup.cluster.layout import NETWORKS, Network
+from ha_setup.cluster.layout import NETWORKS, POOLERS, Network, Pooler
 from ha_setup.drill.command import drill
 from ha_setup.progress import Progress
 
@@ -70,6 +70,11 @@ def parts_install(state_dir: Path, as_json: bool) -> None:
     type=click.Choice(NETWORKS),
     help="Where the hosts are: on loopback (if not told), or, as root, each in a network namespace.",
 )
+@click.option(
+    "--pooler",
+    type=click.Choice(POOLERS),
+    help="Put a PgBouncer beside each Odoo node, pooling in that way (none if not told).",
+)
 @click.option("--once", is_flag=True, help="Take the cluster down at the end.")
 @click.option(
     "--sync",
@@ -104,6 +109,7 @@ def demo(
     small: bool | None,
     block: int | None,
     network: Network | None,
+    pooler: Pooler | None,
     once: bool,
     sync: str,
     compare: str | None,
@@ -126,6 +132,7 @@ def demo(
             small=small,
             block=block,
             network=network,
+            pooler=pooler,
             once=once,
             synchronous=sync == "on",
             compare_stock=compare is not None,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ha_setup import parts
-from ha_setup.cluster import Cluster, Network, Variant
+from ha_setup.cluster import Cluster, Network, Pooler, Variant
 from ha_setup.drill import DrillOptions, Fault, RunResult, print_report, run, to_json
 from ha_setup.drill.page import render_page
 from ha_setup.errors import PreflightError, SetupError
@@ -31,6 +31,7 @@ class DemoOptions:
     synchronous: bool = True
     compare_stock: bool = False
     network: Network | None = None
+    pooler: Pooler | None = None
     json_file: Path | None = None
     html_file: Path | None = None
 
@@ -46,7 +47,11 @@ def demonstrate(options: DemoOptions, progress: Progress, console: Console) -> b
     """
     started = time.monotonic()
     cluster = Cluster.open(
-        options.state_dir, block=options.block, small=options.small, network=options.network
+        options.state_dir,
+        block=options.block,
+        small=options.small,
+        network=options.network,
+        pooler=options.pooler,
     )
     with interruptible(cluster.give_up), locked(demo_lock(options.state_dir)):
         try:

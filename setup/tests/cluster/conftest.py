@@ -35,6 +35,7 @@ def parts() -> Parts:
         redis_server=Path("/usr/bin/redis-server"),
         redis_cli=Path("/usr/bin/redis-cli"),
         haproxy=Path("/usr/sbin/haproxy"),
+        pgbouncer=Path("/usr/sbin/pgbouncer"),
         etcd=Path("/usr/bin/etcd"),
         etcdctl=Path("/usr/bin/etcdctl"),
     )

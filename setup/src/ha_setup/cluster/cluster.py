@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from ha_setup.cluster import health, patroni_rest
 from ha_setup.cluster.database import demo_logins
 from ha_setup.cluster.healing import Healing
-from ha_setup.cluster.layout import VARIANTS, Layout, Network, Variant
+from ha_setup.cluster.layout import VARIANTS, Layout, Network, Pooler, Variant
 from ha_setup.cluster.namespaces import HUB, Namespaces
 from ha_setup.cluster.nodes import Nodes
 from ha_setup.cluster.secrets import Secrets
@@ -39,6 +39,7 @@ class Cluster:
         block: int | None = None,
         small: bool | None = None,
         network: Network | None = None,
+        pooler: Pooler | None = None,
     ) -> Cluster:
         """The cluster of that name: as it was created, else a new one with the given shape.
 
@@ -51,18 +52,21 @@ class Cluster:
                 block=1 if block is None else block,
                 small=bool(small),
                 network=network or "loopback",
+                pooler=pooler or "none",
             )
         for what, asked, is_ in (
             ("block", block, state.block),
             ("small", small, state.small),
             ("network", network, state.network),
+            ("pooler", pooler, state.pooler),
         ):
             if asked is not None and asked != is_:
                 raise ClusterError(
                     f"the cluster in {state_dir / name} was created with {what} {is_}, not {asked}: "
                     "leave the option out, or remove the cluster with `down --purge` first"
                 )
-        return cls(Layout(state_dir, name, state.block, state.small, state.network), state)
+        layout = Layout(state_dir, name, state.block, state.small, state.network, state.pooler)
+        return cls(layout, state)
 
     # -- what it is
 

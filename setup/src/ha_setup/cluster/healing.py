@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from ha_setup.cluster import health, object_store, patroni_rest
+from ha_setup.cluster import health, object_store, patroni_rest, pooler_health
 from ha_setup.cluster.database import DatabaseWork, ensure_roles, suite_modules
 from ha_setup.cluster.layout import Host, Variant
 from ha_setup.cluster.nodes import DATABASE_WORK, Nodes
@@ -150,11 +150,15 @@ class Healing:
     def sidecars(self) -> None:
         """Each sidecar runs and has published the primary."""
         primary = self.primary().name
+        self._nodes.start_missing("pgbouncer")
         for odoo in self._layout.odoo:
             sidecar = Host(odoo.name.replace("odoo", "sidecar"), odoo.address)
             self._nodes.start(sidecar.name)
             question = partial(self._topology, odoo, primary)
             self._wait_for_node(sidecar, question, timeout=30)
+            if self._layout.pooler != "none":
+                pooler = partial(pooler_health.on_primary, odoo, self._nodes.secrets)
+                self._wait(pooler, timeout=30, what=f"the PgBouncer of {odoo.name}")
 
     def _topology(self, odoo: Host, primary: str, _sidecar: Host) -> str | None:
         return health.topology(self._layout, odoo, primary)

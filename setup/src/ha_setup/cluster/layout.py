@@ -14,6 +14,8 @@ from typing import Literal, get_args
 Variant = Literal["suite", "stock"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Network = Literal["loopback", "namespaces"]
+Pooler = Literal["none", "session", "transaction"]
+POOLERS: tuple[Pooler, ...] = get_args(Pooler)
 NETWORKS: tuple[Network, ...] = get_args(Network)
 
 SCOPE = "odoo-cluster"
@@ -34,6 +36,7 @@ REDIS_PORT = 16379
 SENTINEL_PORT = 36379
 S3_PORT = 18333
 ODOO_PORT = 18069
+PGBOUNCER_PORT = 16432
 GEVENT_PORT = 18072
 BALANCER_SUITE_PORT = 18080
 BALANCER_STOCK_PORT = 18081
@@ -128,6 +131,7 @@ class Layout:
     block: int = 1
     small: bool = False
     network: Network = "loopback"
+    pooler: Pooler = "none"
 
     def __post_init__(self) -> None:
         if not 1 <= self.block <= 254:
@@ -190,6 +194,10 @@ class Layout:
             ),
             Node("s3", "s3", self.s3, (S3_PORT, *self.s3_ports.all)),
             *(Node(h.name, "pg", h, (PG_PORT, PATRONI_PORT)) for h in self.pg),
+            *(
+                Node(h.name.replace("odoo", "pgbouncer"), "pgbouncer", h, (PGBOUNCER_PORT,))
+                for h in (self.odoo if self.pooler != "none" else ())
+            ),
             *(Node(h.name.replace("odoo", "sidecar"), "sidecar", h, ()) for h in self.odoo),
             *(Node(h.name, "odoo", h, (ODOO_PORT, GEVENT_PORT)) for h in self.odoo),
             Node(

@@ -24,7 +24,7 @@ STOP_PATIENCE_S = 15.0
 # Clients before servers. What comes last keeps its data through a kill by design.
 STOP_ORDER: tuple[tuple[tuple[str, ...], float], ...] = (
     (("odoo", "sidecar"), STOP_PATIENCE_S),
-    (("haproxy", "pg"), STOP_PATIENCE_S),
+    (("haproxy", "pgbouncer", "pg"), STOP_PATIENCE_S),
     (("s3", "sentinel", "redis", "etcd"), 4.0),
 )
 DATABASE_WORK = "database-work"  # the mark of the process that creates a database
@@ -54,9 +54,11 @@ class Nodes:
         return Plan(self.layout, self._parts, self.secrets, tools=Path(sys.prefix) / "bin")
 
     def wanted(self) -> list[Node]:
-        """The nodes that the current variant has; stock knows no sidecars."""
+        """The nodes that the current variant has; stock knows no sidecars and no poolers."""
         suite = self.memory.state.variant == "suite"
-        return [node for node in self.layout.nodes if suite or node.kind != "sidecar"]
+        return [
+            node for node in self.layout.nodes if suite or node.kind not in ("sidecar", "pgbouncer")
+        ]
 
     def state_of(self, node: Node) -> str:
         """running, frozen or down."""

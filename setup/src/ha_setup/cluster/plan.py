@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ha_setup.cluster import render_database, render_haproxy, render_odoo, render_stores
+from ha_setup.cluster import (
+    render_database,
+    render_haproxy,
+    render_odoo,
+    render_pooler,
+    render_stores,
+)
 from ha_setup.cluster.launch import Launch
 from ha_setup.cluster.layout import Host, Layout, Node, Variant
 from ha_setup.cluster.secrets import Secrets
@@ -49,6 +55,8 @@ class Plan:
                 return render_odoo.sidecar(layout, secrets, host, command=self.tools / "ha-sidecar")
             case "odoo":
                 return self.odoo(host, variant)
+            case "pgbouncer":
+                return render_pooler.pgbouncer(layout, parts, secrets, host)
             case "haproxy":
                 return render_haproxy.haproxy(layout, parts)
             case _:

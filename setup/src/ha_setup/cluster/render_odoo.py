@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from ha_setup.cluster import layout as at
-from ha_setup.cluster import render_haproxy
+from ha_setup.cluster import render_haproxy, render_pooler
 from ha_setup.cluster.launch import ConfigFile, Launch
 from ha_setup.cluster.layout import Host, Layout, Variant
 from ha_setup.cluster.secrets import Secrets
@@ -52,7 +52,8 @@ def odoo_env(layout: Layout, parts: Parts, host: Host, variant: Variant) -> dict
         conf = layout.conf_dir(host.name)
         env |= {
             # Odoo's first connections come before any addon is loaded: libpq must find the primary.
-            "PGTARGETSESSIONATTRS": "read-write",
+            # A pooler tells libpq what its server was when it first met it.
+            "PGTARGETSESSIONATTRS": "read-write" if layout.pooler == "none" else "any",
             "PGCONNECT_TIMEOUT": "2",
             "ODOO_HA_REDIS_PASSWORD_FILE": str(conf / "redis-password"),
             "ODOO_HA_REDIS_SENTINEL_PASSWORD_FILE": str(conf / "redis-password"),
@@ -78,6 +79,7 @@ def odoo_config(
     options: dict[str, object] = {
         "db_host": ",".join(h.address for h in layout.pg) if suite else layout.balancer.address,
         "db_port": at.PG_PORT if suite else at.BALANCER_PG_PORT,
+        **(render_pooler.odoo_options(host) if suite and layout.pooler != "none" else {}),
         "db_user": at.ODOO_ROLE,
         "db_password": secrets.odoo,
         "db_name": layout.database(variant),
@@ -111,7 +113,8 @@ def odoo_config(
 
 def suite_settings(layout: Layout, secrets: Secrets, host: Host) -> dict[str, str]:
     """The [ha] section of a suite node."""
-    return {
+    route = {} if layout.pooler == "none" else {"database_route": "pooler"}
+    return route | {
         "node_id": host.name,
         "topology_path": str(layout.topology_path(host.name)),
         "redis_sentinels": ",".join(f"{h.address}:{at.SENTINEL_PORT}" for h in layout.redis),
@@ -145,6 +148,8 @@ def sidecar(layout: Layout, secrets: Secrets, host: Host, *, command: Path) -> L
         "haproxy_sockets": [str(render_haproxy.admin_socket(layout))],
         "haproxy_backend": render_haproxy.POSTGRES_BACKEND,
     }
+    if layout.pooler != "none":
+        settings |= render_pooler.sidecar_settings(layout, host, password)
     # JSON's strings and lists of strings are TOML's too.
     text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
     return Launch(

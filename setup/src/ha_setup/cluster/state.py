@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from ha_setup.cluster.layout import NETWORKS, VARIANTS, Network, Variant
+from ha_setup.cluster.layout import NETWORKS, POOLERS, VARIANTS, Network, Pooler, Variant
 from ha_setup.errors import ClusterError
 from ha_setup.files import write_file
 
@@ -22,6 +22,7 @@ class State:
     synchronous: bool = True
     formed: bool = False  # whether etcd, PostgreSQL, Redis and S3 were healthy together once
     network: Network = "loopback"
+    pooler: Pooler = "none"
 
 
 class Memory:
@@ -48,6 +49,7 @@ def load_state(path: Path) -> State | None:
             synchronous=bool(raw["synchronous"]),
             formed=bool(raw["formed"]),
             network=cast(Network, raw.get("network", "loopback")),
+            pooler=cast(Pooler, raw.get("pooler", "none")),
         )
     except FileNotFoundError:
         return None
@@ -55,6 +57,10 @@ def load_state(path: Path) -> State | None:
         raise ClusterError(
             f"{path} is damaged ({problem}): end the cluster's processes and remove {path.parent}"
         ) from None
+    if state.pooler not in POOLERS:
+        raise ClusterError(
+            f"{path} names the pooler {state.pooler!r}: expected {' or '.join(POOLERS)}"
+        )
     if state.network not in NETWORKS:
         raise ClusterError(
             f"{path} names the network {state.network!r}: expected {' or '.join(NETWORKS)}"

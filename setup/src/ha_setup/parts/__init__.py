@@ -40,6 +40,7 @@ class Parts:
     redis_server: Path
     redis_cli: Path
     haproxy: Path
+    pgbouncer: Path
     etcd: Path
     etcdctl: Path
 
@@ -88,6 +89,7 @@ def install(
         redis_server=programs.redis_server,
         redis_cli=programs.redis_cli,
         haproxy=programs.haproxy,
+        pgbouncer=programs.pgbouncer,
         etcd=programs.etcd,
         etcdctl=programs.etcdctl,
     )

@@ -1,4 +1,4 @@
-"""Servers that the distribution provides: PostgreSQL, etcd, Redis, HAProxy."""
+"""Servers that the distribution provides: PostgreSQL, etcd, Redis, HAProxy, PgBouncer."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ PACKAGES: Mapping[str, str] = {
     "redis-server": "redis-server",
     "redis-cli": "redis-tools",
     "haproxy": "haproxy",
+    "pgbouncer": "pgbouncer",
 }
 MINIMUM_POSTGRESQL = 15
 POLICY_FILE = Path("/usr/sbin/policy-rc.d")
@@ -41,6 +42,7 @@ class SystemPrograms:
     redis_server: Path
     redis_cli: Path
     haproxy: Path
+    pgbouncer: Path
 
 
 def newest_pg_bin(root: Path = Path("/usr/lib/postgresql")) -> Path | None:
@@ -89,6 +91,7 @@ def ensure_programs(log: Path, progress: Progress) -> SystemPrograms:
         redis_server=paths["redis-server"],
         redis_cli=paths["redis-cli"],
         haproxy=paths["haproxy"],
+        pgbouncer=paths["pgbouncer"],
     )
 
 
