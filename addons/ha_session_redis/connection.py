@@ -3,157 +3,224 @@
 import logging
 import os
 import random
+import ssl
+import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from . import breaker, status
+from .breaker import Breaker, State
+from .client import connect
 from .errors import SessionStoreUnavailable
-from .retry import Outage, after_failure, after_success
 from .settings import Settings
 
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: What a Sentinel failover looks like from here; a further attempt may well succeed.
+#: What a failover looks like from here; a further attempt may well succeed.
 TRANSIENT = (
     redis.ConnectionError,
     redis.TimeoutError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.TryAgainError,
     redis.exceptions.MasterDownError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MovedError,
+    redis.exceptions.AskError,
+    redis.exceptions.SlotNotCoveredError,
+    redis.exceptions.RedisClusterException,  # no node of a Cluster answers
     redis.exceptions.NoScriptError,  # the primary changed between loading and running one
 )
 
 
+class _Process:
+    """What must not be shared over a fork: sockets, and what this process saw of Redis."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.client: Any = None
+        self.breaker = Breaker()
+        self.lock = threading.Lock()
+        self.changed = threading.Event()
+        self.reason = ""
+
+
 class Connection:
-    """Runs operations on Redis, over failovers, within a budget of time."""
+    """Runs operations on Redis, over failovers, behind a circuit breaker."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client: redis.Redis | None = None
-        self._pid = 0
-        self._outage = Outage()
+        self._state = _Process()
+        self.clustered = bool(settings.redis_cluster)
 
-    def client(self) -> redis.Redis:
-        """This process's client. A fork gets its own: sockets must not be shared."""
-        if self._client is None or self._pid != os.getpid():
-            self._client, self._pid, self._outage = connect(self._settings), os.getpid(), Outage()
-        return self._client
+    def client(self) -> Any:
+        """This process's client.
 
-    def call(self, operation: Callable[[redis.Redis], T]) -> T:
+        :raises redis.RedisError: when no node of a Cluster answers
+        """
+        state = self._process()
+        client = state.client
+        if client is None:
+            client = state.client = connect(self._settings)
+        return client
+
+    def call(self, operation: Callable[[Any], T]) -> T:
         """The outcome of ``operation``, which must be safe to run twice.
 
         :raises SessionStoreUnavailable: when Redis stays away or refuses to work
-        :raises redis.DataError: and the like, for mistakes of the caller
+        :raises redis.ResponseError: when a key holds what no session is
         """
+        state = self._process()
+        if not state.breaker.lets_through:
+            raise SessionStoreUnavailable
         attempt = 0
         while True:
+            started = time.perf_counter()
             try:
-                outcome = operation(self.client())
-            except redis.exceptions.AuthenticationError as error:
-                raise self._refused(error) from error
-            except TRANSIENT as error:
+                outcome = operation(state.client or self.client())
+            except redis.RedisError as error:
+                if isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error):
+                    raise
                 attempt += 1
-                delay = self._failed(error, attempt)
+                delay = self._failed(state, error, attempt)
                 if delay is None:
                     raise SessionStoreUnavailable from error
                 time.sleep(delay)
-            except redis.ResponseError as error:
-                if str(error).startswith("WRONGTYPE"):
-                    raise
-                raise self._refused(error) from error
             else:
-                self._succeeded()
+                if state.breaker.state is not State.CLOSED:
+                    self._move(state, breaker.after_success(state.breaker, now=time.monotonic()))
+                status.counters.answered(time.perf_counter() - started)
                 return outcome
 
-    def _failed(self, error: Exception, attempt: int) -> float | None:
+    # -- what the watch drives ------------------------------------------------------------------
+
+    @property
+    def breaker(self) -> Breaker:
+        """What this process saw of Redis."""
+        return self._process().breaker
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not over the beginning or end of an outage."""
+        state = self._process()
+        state.changed.wait(seconds)
+        state.changed.clear()
+
+    def probe(self) -> bool:
+        """Ask an absent Redis, by a write, whether it is back; True when it is now returning."""
+        state = self._process()
+        try:
+            self.client().set(f"{self._settings.redis_prefix}:probe", "", px=1000)
+        except (redis.RedisError, OSError) as error:
+            self._explain(state, error)
+            return False
+        self._move(state, breaker.after_probe(state.breaker, answered=True))
+        return True
+
+    def returned(self, *, complete: bool) -> None:
+        """What was written elsewhere meanwhile is in Redis now, or could not be brought there."""
+        state = self._process()
         now = time.monotonic()
-        first = self._outage.since is None
-        self._outage, delay = after_failure(
-            self._outage,
-            attempt=attempt,
-            now=now,
-            budget=self._settings.redis_retry_budget,
-            chance=random.random(),  # noqa: S311
-        )
-        if first:
-            _logger.warning("Redis does not answer, trying again: %s", error)
-        elif delay is None and attempt > 1:
-            _logger.error(
-                "Redis does not answer for %.1f s; requests get 503 until it does: %s",
-                now - (self._outage.since or now),
-                error,
+        self._move(state, breaker.after_return(state.breaker, complete=complete, now=now))
+
+    def run(self, operation: Callable[[Any], T]) -> T:
+        """Run ``operation`` once, whatever the breaker says: for the watch alone.
+
+        :raises redis.RedisError: when it fails
+        """
+        return operation(self.client())
+
+    # -- failures -------------------------------------------------------------------------------
+
+    def _process(self) -> _Process:
+        if self._state.pid != os.getpid():
+            self._state = _Process()
+        return self._state
+
+    def _failed(self, state: _Process, error: redis.RedisError, attempt: int) -> float | None:
+        """Note the failure; the seconds to wait before the next attempt, None for none."""
+        status.counters.errors += 1
+        if _refused(error):
+            self._explain(state, error)
+            self._move(state, breaker.after_refusal(state.breaker, now=time.monotonic()))
+            return None
+        with state.lock:
+            before = state.breaker
+            state.breaker, delay = breaker.after_failure(
+                before,
+                attempt=attempt,
+                now=time.monotonic(),
+                patience=self._settings.redis_retry_budget,
+                chance=random.random(),  # noqa: S311 (jitter)
             )
+            after = state.breaker
+        self._announce(state, before, after, error)
         return delay
 
-    def _succeeded(self) -> None:
-        since = self._outage.since
-        if since is not None:
-            _logger.warning("Redis answers again after %.1f s", time.monotonic() - since)
-        self._outage = after_success(self._outage)
+    def _move(self, state: _Process, after: Breaker) -> None:
+        with state.lock:
+            before, state.breaker = state.breaker, after
+        self._announce(state, before, after, None)
 
-    def _refused(self, error: Exception) -> SessionStoreUnavailable:
-        # The server's own words, such as WRONGPASS or NOPERM; they never repeat the password.
-        _logger.error(
-            "Redis refuses to work for this node (check redis_username, redis_password and the "
-            "server's memory): %s",
-            error,
-        )
-        return SessionStoreUnavailable()
+    def _announce(
+        self, state: _Process, before: Breaker, after: Breaker, error: Exception | None
+    ) -> None:
+        """One line for each change that matters, none for each request."""
+        if before.state is after.state:
+            return
+        state.changed.set()
+        lasted = time.monotonic() - (before.since or time.monotonic())
+        if after.state is State.WAITING:
+            _logger.warning("Redis does not answer, trying again: %s", error)
+        elif after.state is State.OPEN and before.lets_through:
+            if error is not None:
+                _logger.error(
+                    "Redis does not answer for %.1f s; until it does, sessions are kept in "
+                    "PostgreSQL where the app is installed, elsewhere requests get 503: %s",
+                    lasted,
+                    error,
+                )
+        elif after.state is State.CLOSED:
+            state.reason = ""
+            _logger.warning("Redis is in use again after %.1f s", lasted)
+
+    def _explain(self, state: _Process, error: Exception) -> None:
+        """Say once why Redis refuses. The server's own words never repeat a password."""
+        reason = f"{_remedy(error)}: {error}"
+        if _refused(error) and state.reason != reason:
+            state.reason = reason
+            _logger.error("Redis refuses to work for this node: %s", reason)
 
 
-def connect(settings: Settings) -> redis.Redis:
-    """A client for the configured Redis; no connection is opened yet."""
-    options = {
-        "socket_timeout": settings.redis_timeout,
-        "socket_connect_timeout": settings.redis_connect_timeout,
-        "socket_keepalive": True,
-        # A connection that was idle for this long is asked before it is used.
-        "health_check_interval": 15,
-        # Connection.call retries, over a failover and within one budget.
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-    }
-    tls = _tls(settings)
-    credentials = {
-        "db": settings.redis_database,
-        "username": settings.redis_username,
-        "password": settings.redis_password,
-    }
-    if not settings.redis_sentinels:
-        url = settings.redis_url or ""
-        if settings.redis_tls:
-            url = url.replace("redis://", "rediss://", 1)
-        if not url.startswith("rediss://"):
-            tls = {}
-        tls.pop("ssl", None)
-        return redis.Redis.from_url(url, **credentials, **tls, **options)
-    sentinel = redis.Sentinel(
-        settings.redis_sentinels,
-        sentinel_kwargs={
-            "username": settings.redis_sentinel_username,
-            "password": settings.redis_sentinel_password,
-            **tls,
-            **options,
-        },
-        **credentials,
-        **tls,
-        **options,
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    item: BaseException | None = error
+    while item is not None:
+        yield item
+        item = item.__cause__ or item.__context__
+
+
+def _certificate(error: BaseException) -> bool:
+    return any(isinstance(item, ssl.SSLCertVerificationError) for item in _chain(error)) or (
+        "certificate" in str(error).lower()
     )
-    return sentinel.master_for(settings.redis_sentinel_service)
 
 
-def _tls(settings: Settings) -> dict[str, object]:
-    if not (settings.redis_tls or (settings.redis_url or "").startswith("rediss://")):
-        return {}
-    return {
-        "ssl": True,
-        "ssl_ca_certs": settings.redis_tls_ca,
-        "ssl_certfile": settings.redis_tls_certificate,
-        "ssl_keyfile": settings.redis_tls_key,
-    }
+def _refused(error: BaseException) -> bool:
+    """Does Redis answer, and will it go on saying no until somebody changes something?"""
+    if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.AuthorizationError):
+        return True
+    if isinstance(error, TRANSIENT):
+        return _certificate(error)
+    words = ("NOREPLICAS", "LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY")
+    return isinstance(error, redis.ResponseError) and not str(error).startswith(words)
+
+
+def _remedy(error: BaseException) -> str:
+    if _certificate(error):
+        return "check the server's certificate (expired?) and redis_tls_ca, redis_tls_certificate"
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return "give it more memory"
+    return "check redis_username, redis_password and the user's ACL"

@@ -13,18 +13,23 @@ def activate(settings: Settings) -> None:
 
     :raises SettingsError: when the settings contradict each other or redis-py is missing
     """
-    if not settings.redis_url and not settings.redis_sentinels:
+    given = [
+        name for name in ("redis_url", "redis_sentinels", "redis_cluster") if getattr(settings, name)
+    ]
+    if not given:
         return
-    if settings.redis_url and settings.redis_sentinels:
+    if len(given) > 1:
         raise SettingsError(
-            "redis_url and redis_sentinels exclude each other: keep redis_sentinels when "
-            "Sentinels watch your Redis servers, else redis_url"
+            f"{' and '.join(given)} exclude each other: keep redis_sentinels when Sentinels watch "
+            "your Redis servers, redis_cluster for a Redis Cluster, else redis_url"
         )
+    if settings.redis_cluster and settings.redis_database:
+        raise SettingsError("redis_database must be 0 with redis_cluster: a Cluster has no other")
     if bool(settings.redis_tls_certificate) != bool(settings.redis_tls_key):
         raise SettingsError("redis_tls_certificate and redis_tls_key are needed together")
     if find_spec("redis") is None:
         raise SettingsError(
-            "redis_url or redis_sentinels is set, but this Odoo's Python lacks the package "
+            f"{given[0]} is set, but this Odoo's Python lacks the package "
             "redis: pip install redis"
         )
     from .patches import session_store, static_files

@@ -35,21 +35,29 @@ local function outlive(milliseconds)
         redis.call('PEXPIRE', index, least + 3600000)
     end
 end
-local function end_all()
+local function forget_all()
     for _, other in ipairs(redis.call('HKEYS', index)) do
         redis.call('DEL', document(other))
     end
     redis.call('DEL', index)
+end
+local function end_all()
+    -- A session may come from elsewhere again for as long as its index was to live.
+    local known_for = redis.call('PTTL', index)
+    forget_all()
     redis.call('HSET', index, '*', 'ended ' .. now())
-    outlive(0)
+    outlive(known_for)
 end
 local known = false
-local function verdict()
+local function verdict(origin)
     local states = redis.call('HMGET', index, rest, '*')
     local state = states[2] or states[1]
     if not state then
         if redis.call('EXISTS', index) == 1 then
             return {'foreign', '', 0}
+        end
+        if origin == 'stored' then
+            return {'unknown', '', 0}
         end
         return nil
     end
@@ -66,13 +74,14 @@ end
 """
 )
 
-#: KEYS document, index; ARGV rest, JSON, lifetime in ms, "sole" to drop the other documents.
-#: Returns {"saved"}, or what forbids it: {"ended", "", seconds since}, {"rotated", rest of the
-#: next sid, ms left} or {"foreign"} (the identifier is known, this sid isn't).
+#: KEYS document, index; ARGV rest, JSON, lifetime in ms, "sole" to drop the other documents,
+#: "stored" when the session was read from a store. Returns {"saved"}, or what forbids it:
+#: {"ended", "", seconds since}, {"rotated", rest of the next sid, ms left}, {"foreign"} (the
+#: identifier is known, this sid isn't) or {"unknown"} (it was stored, and Redis knows nothing of it).
 SAVE = (
     _COMMON
     + """
-local refused = verdict()
+local refused = verdict(ARGV[5])
 if refused then
     return refused
 end
@@ -93,11 +102,11 @@ return {'saved', '', 0}
 )
 
 #: KEYS document, index; ARGV rest, JSON of the old sid, its lifetime in ms, rest of the next sid,
-#: JSON of the next sid, its lifetime in ms. Returns as SAVE does.
+#: JSON of the next sid, its lifetime in ms, "stored" as for SAVE. Returns as SAVE does.
 ROTATE = (
     _COMMON
     + """
-local refused = verdict()
+local refused = verdict(ARGV[7])
 if refused then
     return refused
 end
@@ -139,6 +148,50 @@ return 0
 
 #: KEYS document with an empty rest, index; ARGV "". Ends every session of the identifier.
 REVOKE = _COMMON + "end_all() return 1"
+
+#: KEYS document, index; ARGV rest, JSON, lifetime in ms, rest of the next sid or "", "vouched" when
+#: another store knows that this sid is the identifier's. Takes over what Redis does not have; never
+#: what has ended or was rotated here. Returns 1 when Redis has the session now.
+ADOPT = (
+    _COMMON
+    + """
+local states = redis.call('HMGET', index, rest, '*')
+if states[2] or (states[1] and states[1] ~= 'live') then
+    return 0
+end
+if not states[1] and ARGV[5] ~= 'vouched' and redis.call('EXISTS', index) == 1 then
+    return 0
+end
+redis.call('SET', session, ARGV[2], 'PX', ARGV[3], 'NX')
+redis.call('HSET', index, rest, ARGV[4] == '' and 'live' or 'rotated ' .. ARGV[4])
+outlive(tonumber(ARGV[3]))
+return 1
+"""
+)
+
+#: KEYS document, index; ARGV rest, lifetime in ms. Gives a document that is there its full life.
+CONFIRM = (
+    _COMMON
+    + """
+if redis.call('PEXPIRE', session, ARGV[2]) == 0 then
+    return 0
+end
+outlive(tonumber(ARGV[2]))
+return 1
+"""
+)
+
+#: KEYS document with an empty rest, index; ARGV "". Forgets an identifier that another store knows
+#: better, unless it has ended: then it stays so.
+FORGET = (
+    _COMMON
+    + """
+if redis.call('HEXISTS', index, '*') == 0 then
+    forget_all()
+end
+return 1
+"""
+)
 
 #: KEYS document with an empty rest, index; ARGV "". 1 when a session of the identifier lives.
 ALIVE = (

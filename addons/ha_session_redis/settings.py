@@ -5,14 +5,14 @@ from urllib.parse import urlsplit
 
 from odoo.addons.ha_base.settings import parse, setting
 
-_parse_url = parse.url("redis", "rediss")
+_parse_url = parse.url("redis", "rediss", "unix")
 
 
 def _url_without_password(text: str) -> str:
     """A Redis URL; a password has a setting of its own, which is never printed."""
     if urlsplit(text).password:
         raise ValueError(
-            "a redis:// or rediss:// URL without a password: "
+            "a redis://, rediss:// or unix:// URL without a password: "
             "put the password into redis_password, or name its file with "
             "ODOO_HA_REDIS_PASSWORD_FILE"
         )
@@ -28,12 +28,13 @@ def _prefix(text: str) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """Sessions in Redis: one server by its URL, or several Sentinels that name the primary."""
+    """Sessions in Redis: one server by its URL, Sentinels that name the primary, or a Cluster."""
 
     redis_url: str | None = setting(
         None,
         _url_without_password,
-        "One Redis server. Leave it out when Sentinels are given.",
+        "One Redis server; unix:///run/redis/redis.sock names a local socket. Leave it out when "
+        "Sentinels or a Cluster are given.",
         example="redis://10.0.0.31:6379/0",
     )
     redis_sentinels: tuple[tuple[str, int], ...] = setting(
@@ -47,10 +48,16 @@ class Settings:
         parse.text,
         "The name under which the Sentinels watch the Redis servers.",
     )
+    redis_cluster: tuple[tuple[str, int], ...] = setting(
+        (),
+        parse.host_ports,
+        "Nodes of a Redis Cluster; the others are learnt from them.",
+        example="10.0.0.31:6379,10.0.0.32:6379,10.0.0.33:6379",
+    )
     redis_database: int = setting(
         0,
         parse.integer(minimum=0),
-        "Number of the Redis database; a number in redis_url goes before it.",
+        "Number of the Redis database; a number in redis_url goes before it. A Cluster has 0 only.",
     )
     redis_username: str | None = setting(None, parse.text, "ACL user on the Redis servers.")
     redis_password: str | None = setting(
@@ -82,10 +89,11 @@ class Settings:
     )
     redis_timeout: float = setting(2.0, parse.seconds, "How long one answer of Redis may take.")
     redis_retry_budget: float = setting(
-        15.0,
+        10.0,
         parse.seconds,
-        "How long a request goes on trying while Redis is away, such as during a Sentinel "
-        "failover; afterwards it is answered with 503 and Retry-After.",
+        "How long requests go on trying when Redis goes away, counted from the first failure: "
+        "longer than a Sentinel failover takes. Afterwards sessions are in PostgreSQL where the "
+        "app is installed; elsewhere requests get 503 and Retry-After.",
     )
     session_anonymous_lifetime: float | None = setting(
         None,

@@ -1,9 +1,9 @@
-"""Odoo 19's session store contract on Redis."""
+"""Odoo 19's session store contract on Redis, with PostgreSQL behind it."""
 
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -22,10 +22,18 @@ from odoo.http import (
 from odoo.service import security
 from odoo.tools._vendor.sessions import SessionStore
 
-from . import scripts
+from . import status
 from .connection import Connection
+from .documents import Verdict
+from .errors import SessionStoreUnavailable
+from .fallback import Fallback
 from .lifetime import lifetime
+from .login import LogIn
+from .origins import Origins
+from .postgres.databases import Databases
+from .redis_documents import RedisDocuments
 from .settings import Settings
+from .watch import Watch
 
 _logger = logging.getLogger(__name__)
 
@@ -38,13 +46,24 @@ _BATCH = 1000
 class RedisSessionStore(SessionStore):
     """Sessions in Redis. Safe to be called from many threads, processes and nodes at once.
 
-    Every method that talks to Redis raises ``SessionStoreUnavailable`` (503) when it stays away.
+    While Redis is away the sessions are in PostgreSQL. Where that can't be (the app isn't
+    installed in the database), every method raises ``SessionStoreUnavailable`` (503).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, watched: bool = False) -> None:
+        """:param watched: start the watch at the first use; without it nothing looks for a Redis
+        that went away
+        """
         super().__init__(session_class=Session)
         self._settings = settings
-        self._connection = Connection(settings)
+        self.connection = Connection(settings)
+        self.documents = RedisDocuments(self.connection, settings.redis_prefix)
+        databases = Databases()
+        self._origins = Origins(settings, self.documents, databases)
+        self._fallback = Fallback(databases)
+        self._log_in = LogIn(self.documents, databases)
+        self.watch = Watch(self.connection, settings.redis_prefix, databases, self._origins)
+        self._watched = watched
         self._inactivity: dict[str | None, int] = {}
 
     is_valid_key = FilesystemSessionStore.is_valid_key
@@ -54,9 +73,10 @@ class RedisSessionStore(SessionStore):
         """The session, or a new one where there is none (stock's ``renew_missing``)."""
         if not self.is_valid_key(sid):
             return self.new()
-        key = self._document(sid)
+        if self._watched:
+            self.watch.ensure()
         try:
-            content = self._connection.call(lambda client: client.get(key))
+            content = self._read(sid)
             if content is None:
                 return self.new()
             data = json.loads(content)
@@ -79,18 +99,21 @@ class RedisSessionStore(SessionStore):
 
     def delete(self, session: Session) -> None:
         """End this session for good, with the other sids of its rotation."""
-        sid = session.sid
-        self._run(scripts.END, sid, sid[STORED_SESSION_BYTES:])
+        self._end(session, None, known=True)
 
     def rotate(self, session: Session, env: Any, soft: bool = False) -> None:
         """Give the session a new sid; see stock's method for the meaning of ``soft``."""
         if soft:
             self._rotate_soft(session, env)
             return
-        self.delete(session)
+        self._end(session, env, known=False)
         session.sid = self.generate_key()
         self._renew(session, env)
-        self._save(session, env)
+        if session.uid:
+            document, milliseconds = json.dumps(dict(session)), self._milliseconds(session, env)
+            self._log_in(session.sid, document, milliseconds, env.cr)
+        else:
+            self._save(session, env)
 
     def delete_old_sessions(self, session: Session) -> None:
         """Drop what a rotation left behind, once the time for it is over."""
@@ -105,12 +128,16 @@ class RedisSessionStore(SessionStore):
         """Nothing to do: each document carries its own lifetime in Redis."""
 
     def get_missing_session_identifiers(self, identifiers: Iterable[str]) -> set[str]:
-        """Those of ``identifiers`` (42 characters each) that no session is left of."""
+        """Those of ``identifiers`` (42 characters each) that no session is left of anywhere."""
         missing = set()
         remaining = iter(set(identifiers))
         while batch := list(islice(remaining, _BATCH)):
-            alive = self._run_each(scripts.ALIVE, batch)
-            missing.update(name for name, lives in zip(batch, alive, strict=True) if not lives)
+            try:
+                alive = self.documents.alive(batch)
+                batch = [name for name, lives in zip(batch, alive, strict=True) if not lives]
+            except SessionStoreUnavailable:
+                self._fallback.require()
+            missing |= self._origins.files.missing(self._fallback.missing(batch))
         return missing
 
     def delete_from_identifiers(self, identifiers: Iterable[str]) -> None:
@@ -123,38 +150,94 @@ class RedisSessionStore(SessionStore):
                 )
         remaining = iter(identifiers)
         while batch := list(islice(remaining, _BATCH)):
-            self._run_each(scripts.REVOKE, batch)
+            try:
+                self.documents.revoke(batch)
+                self._fallback.record_end(None, batch, self._longest(), known=True)
+            except SessionStoreUnavailable:
+                self._fallback.revoke(batch, self._longest())
+            self._origins.files.drop_identifiers(batch)
+
+    # -- reading and writing in whichever store answers -----------------------------------------
+
+    def _read(self, sid: str) -> bytes | str | None:
+        try:
+            content = self.documents.read(sid)
+            if content is not None:
+                status.counters.hits += 1
+                return content
+            status.counters.misses += 1
+            return self._origins.read_through(sid)
+        except SessionStoreUnavailable:
+            return self._fallback.read(sid)
+
+    def _write(
+        self, session: Session, env: Any, operation: Callable[[Any, bool], Verdict]
+    ) -> Verdict:
+        """The verdict of ``operation(documents, stored)``, in Redis or else in PostgreSQL."""
+        stored = not session.is_new
+        try:
+            verdict = operation(self.documents, stored)
+            if stored and verdict.word in ("unknown", "foreign"):
+                # Redis lost it. A session that a process is saving may be dead all the same.
+                found = self._origins.settle(session.sid, self._home(session, env))
+                if found.word == "ended":
+                    return found
+                if found.word == "saved" or verdict.word == "unknown":
+                    verdict = operation(self.documents, found.word == "saved")
+            return verdict
+        except SessionStoreUnavailable:
+            return self._fallback.write(
+                self._home(session, env), lambda documents: operation(documents, stored)
+            )
+
+    def _end(self, session: Session, env: Any, *, known: bool) -> None:
+        sid, name = session.sid, self._home(session, env)
+        identifiers = [sid[:STORED_SESSION_BYTES]]
+        try:
+            if self.documents.end(sid):
+                self._fallback.record_end(name, identifiers, self._longest(), known=known)
+                self._origins.files.drop_identifiers(identifiers)
+        except SessionStoreUnavailable:
+            if self._fallback.end(name, sid, self._longest()):
+                self._origins.files.drop_identifiers(identifiers)
+
+    def _home(self, session: Session, env: Any) -> str | None:
+        """The database of a session that is to be written."""
+        if env is not None:
+            return env.cr.dbname
+        return session.get("db") or self._fallback.here()
 
     # -- saving ---------------------------------------------------------------------------------
 
     def _save(self, session: Session, env: Any = None, *, sole: bool = False) -> None:
-        if not self.is_valid_key(session.sid):
-            raise ValueError(f"Invalid session id {session.sid!r}")
-        verdict, rest, number = self._run(
-            scripts.SAVE,
-            session.sid,
-            session.sid[STORED_SESSION_BYTES:],
-            json.dumps(dict(session)),
-            self._milliseconds(session, env),
-            "sole" if sole else "",
+        sid = session.sid
+        if not self.is_valid_key(sid):
+            raise ValueError(f"Invalid session id {sid!r}")
+        document, milliseconds = json.dumps(dict(session)), self._milliseconds(session, env)
+        verdict = self._write(
+            session,
+            env,
+            lambda documents, stored: documents.save(
+                sid, document, milliseconds, stored=stored, sole=sole
+            ),
         )
-        if verdict == b"saved":
+        if verdict.word == "saved":
             return
-        if verdict == b"rotated" and session.uid and not session.is_new:
-            self._save_to_successor(session, rest.decode(), env)
-        elif session.is_new and (verdict == b"foreign" or _settled(verdict, number)):
+        if verdict.word == "rotated" and session.uid and not session.is_new:
+            self._save_to_successor(session, verdict.rest, env)
+        elif session.is_new and (verdict.word == "foreign" or _settled(verdict)):
             # The client came with the sid of a session that had ended before: it needs another.
             session.sid = self.generate_key()
             self._save(session, env)
         else:
-            self._forget(session, verdict)
+            self._forget(session, verdict.word)
 
     def _save_to_successor(self, session: Session, rest: str, env: Any) -> None:
         """Another request rotated the session since this one read it: go on with the new sid."""
         sid = session.sid[:STORED_SESSION_BYTES] + rest
         successor = self.get(sid)
         if successor.is_new:
-            self._forget(session, b"ended")
+            self._forget(session, "ended")
             return
         for name in ("next_sid", "deletion_time", "gc_previous_sessions"):
             session.pop(name, None)
@@ -164,12 +247,12 @@ class RedisSessionStore(SessionStore):
         session.sid = sid
         self._save(session, env)
 
-    def _forget(self, session: Session, verdict: bytes) -> None:
+    def _forget(self, session: Session, word: str) -> None:
         """Leave the client's cookie alone: ``_save_session`` sets one for dirty sessions only."""
         _logger.info(
             "The session %s… was not saved, it has %s meanwhile",
             session.sid[:6],
-            "been rotated" if verdict == b"rotated" else "ended",
+            "been rotated" if word == "rotated" else "ended",
         )
         session.is_dirty = False
         session.should_rotate = False
@@ -189,31 +272,37 @@ class RedisSessionStore(SessionStore):
         session.sid = next_sid
         session["gc_previous_sessions"] = True
         self._renew(session, env)
-        verdict, rest, _number = self._run(
-            scripts.ROTATE,
+        arguments = (
             sid,
-            sid[STORED_SESSION_BYTES:],
             json.dumps(old),
             self._milliseconds(old, env),
-            next_sid[STORED_SESSION_BYTES:],
+            next_sid,
             json.dumps(dict(session)),
             self._milliseconds(session, env),
         )
-        if verdict == b"saved":
-            return
-        winner = sid[:STORED_SESSION_BYTES] + rest.decode()
-        if verdict == b"rotated" and winner == next_sid:
-            return  # by this very call, whose first answer was lost
         session.sid = sid
+
+        def rotate(documents: Any, stored: bool) -> Verdict:
+            verdict = documents.rotate(*arguments, stored=stored)
+            if verdict.word == "saved" and documents is self.documents:
+                self._fallback.record_rotation(self._home(session, env), arguments)
+            return verdict
+
+        verdict = self._write(session, env, rotate)
+        successor = sid[:STORED_SESSION_BYTES] + verdict.rest
+        if verdict.word == "saved" or (verdict.word == "rotated" and successor == next_sid):
+            session.sid = next_sid  # rotated: by this very call, whose first answer was lost
+            self._origins.files.drop([sid])
+            return
         session.clear()
         session.update(before)
-        if verdict != b"rotated":
-            self._forget(session, verdict)
+        if verdict.word != "rotated":
+            self._forget(session, verdict.word)
         elif dirty:
-            self._save_to_successor(session, rest.decode(), env)
+            self._save_to_successor(session, verdict.rest, env)
         else:
             # As stock does: the concurrent request's sid goes into this client's cookie too.
-            session.sid = winner
+            session.sid = successor
             session.is_dirty = False
 
     def _renew(self, session: Session, env: Any) -> None:
@@ -222,39 +311,6 @@ class RedisSessionStore(SessionStore):
             session.session_token = security.compute_session_token(session, env)
         session.should_rotate = False
         session["create_time"] = time.time()
-
-    # -- Redis ----------------------------------------------------------------------------------
-
-    def _document(self, sid: str) -> str:
-        identifier, rest = sid[:STORED_SESSION_BYTES], sid[STORED_SESSION_BYTES:]
-        return f"{self._settings.redis_prefix}:session:{{{identifier}}}:{rest}"
-
-    def _index(self, identifier: str) -> str:
-        return f"{self._settings.redis_prefix}:sessions:{{{identifier}}}"
-
-    def _run(self, script: str, sid: str, *arguments: Any) -> Any:
-        keys = (self._document(sid), self._index(sid[:STORED_SESSION_BYTES]))
-
-        def operation(client: redis.Redis) -> Any:
-            try:
-                return client.evalsha(scripts.digest(script), 2, *keys, *arguments)
-            except redis.exceptions.NoScriptError:  # a new or restarted server
-                return client.eval(script, 2, *keys, *arguments)
-
-        return self._connection.call(operation)
-
-    def _run_each(self, script: str, identifiers: list[str]) -> list[Any]:
-        """One round trip for a batch of identifiers."""
-
-        def operation(client: redis.Redis) -> list[Any]:
-            client.script_load(script)
-            pipeline = client.pipeline(transaction=False)
-            for identifier in identifiers:
-                keys = (self._document(identifier), self._index(identifier))
-                pipeline.evalsha(scripts.digest(script), 2, *keys, "")
-            return pipeline.execute()
-
-        return self._connection.call(operation)
 
     # -- lifetime -------------------------------------------------------------------------------
 
@@ -278,10 +334,16 @@ class RedisSessionStore(SessionStore):
                 _logger.debug("The transaction can't answer, the last value counts", exc_info=True)
         return self._inactivity.get(db, SESSION_LIFETIME)
 
+    def _longest(self) -> int:
+        """Seconds for which an end must be remembered: no session was to live longer."""
+        return max([SESSION_LIFETIME, *self._inactivity.values()])
 
-def _settled(verdict: bytes, number: int) -> bool:
+
+def _settled(verdict: Verdict) -> bool:
     """Whether any answer to the request that ended the session has long arrived.
 
     ``number``: seconds since the end; milliseconds left of a rotated document, below 0 when gone.
     """
-    return number >= SETTLING if verdict == b"ended" else verdict == b"rotated" and number < 0
+    if verdict.word == "ended":
+        return verdict.number >= SETTLING
+    return verdict.word == "rotated" and verdict.number < 0

@@ -12,7 +12,7 @@ from ..store import RedisSessionStore
 
 def _wrap(_original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def session_store(_application: Any) -> RedisSessionStore:
-        return RedisSessionStore(current(Settings))
+        return RedisSessionStore(current(Settings), watched=True)
 
     return session_store
 

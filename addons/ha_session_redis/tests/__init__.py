@@ -3,6 +3,7 @@ from . import (
     test_contract,
     test_lifetime,
     test_outage,
+    test_postgres,
     test_requests,
     test_rotation,
 )

@@ -55,6 +55,10 @@ class TestConcurrency(PrivateStore, TransactionCase):
         else:
             self.store.save(session)
 
+    def _log_in(self, session):
+        with self.transaction() as env:
+            self.store.rotate(session, env)
+
     def _requests(self, sid, numbers):
         return [lambda n=number: self._request(sid, n) for number in numbers]
 
@@ -75,8 +79,7 @@ class TestConcurrency(PrivateStore, TransactionCase):
             visitor = self.saved(create_time=0)
             login = self.store.get(visitor.sid)
             login.uid = 2
-            log_in = functools.partial(self.store.rotate, login, None)
-            self._together(log_in, *self._requests(visitor.sid, range(1, THREADS)))
+            self._together(functools.partial(self._log_in, login), *self._requests(visitor.sid, range(1, THREADS)))
             self.assertEqual(self.store.get(login.sid).uid, 2)
             self.assertTrue(self.store.get(visitor.sid).is_new)
 

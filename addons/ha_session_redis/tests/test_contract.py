@@ -29,7 +29,7 @@ class TestContract(PrivateStore, TransactionCase):
 
     def test_documents_are_json_as_stock_writes_it(self):
         session = self.saved(uid=7)
-        content = self.redis.get(self.store._document(session.sid))
+        content = self.redis.get(self.store.documents.document_key(session.sid))
         self.assertEqual(content.decode(), json.dumps(dict(session)))
 
     def test_a_nested_change_is_saved(self):
@@ -54,11 +54,11 @@ class TestContract(PrivateStore, TransactionCase):
     def test_a_corrupt_document_costs_one_session_only(self):
         session = self.saved(uid=7)
         for content in (b"{broken", b"[1]", b"\xff"):
-            self.redis.set(self.store._document(session.sid), content)
+            self.redis.set(self.store.documents.document_key(session.sid), content)
             with self.assertLogs("odoo.addons.ha_session_redis.store", "WARNING"):
                 self.assertEqual(dict(self.store.get(session.sid)), {})
-        self.redis.delete(self.store._document(session.sid))
-        self.redis.lpush(self.store._document(session.sid), "foreign")
+        self.redis.delete(self.store.documents.document_key(session.sid))
+        self.redis.lpush(self.store.documents.document_key(session.sid), "foreign")
         with self.assertLogs("odoo.addons.ha_session_redis.store", "WARNING"):
             self.assertEqual(dict(self.store.get(session.sid)), {})
 
@@ -101,7 +101,7 @@ class TestContract(PrivateStore, TransactionCase):
         session = self.saved(uid=7)
         sid = session.sid
         self.store.delete(session)
-        index = self.store._index(sid[:IDENTIFIER])
+        index = self.store.documents.index_key(sid[:IDENTIFIER])
         self.redis.hset(index, "*", f"ended {int(time.time()) - SETTLING - 1}")
         visitor = self.store.get(sid)
         visitor.sid = sid  # as Request._get_session_and_dbname does

@@ -15,11 +15,13 @@ class TestLifetime(PrivateStore, TransactionCase):
         session = self.saved_user()
         session.should_rotate = True
         self.store.rotate(session, self.env)
+        self.assertAlmostEqual(self.lifetime(session), 300, delta=5, msg="until it is committed")
+        self.env.cr.postcommit.run()
         self.assertAlmostEqual(self.lifetime(session), 3600, delta=5)
 
     def test_each_save_slides_the_lifetime(self):
         session = self.saved_user()
-        self.redis.expire(self.store._document(session.sid), 60)
+        self.redis.expire(self.store.documents.document_key(session.sid), 60)
         self.store.save(session)
         self.assertGreater(self.lifetime(session), 3600)
 

@@ -7,12 +7,18 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
 from ..errors import SessionStoreUnavailable
+from ..postgres.databases import Databases
 from ..store import RedisSessionStore
 from .common import IDENTIFIER, PrivateStore, away
 
 
 @tagged("post_install", "-at_install")
 class TestOutage(PrivateStore, TransactionCase):
+    def setUp(self):
+        super().setUp()
+        # As in a database in which the app isn't installed.
+        self.patch(Databases, "has_tables", lambda *_: False)
+
     @mute_logger("odoo.addons.ha_session_redis.connection")
     def test_an_unreachable_redis_is_an_error_within_the_budget(self):
         store = RedisSessionStore(away(self.settings, redis_retry_budget=0.4))

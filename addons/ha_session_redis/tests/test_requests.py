@@ -1,12 +1,13 @@
 """What a browser sees, through Odoo's real HTTP stack."""
 
 import json
+import time
 
 from odoo import http
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
-from .common import IDENTIFIER, away, configured
+from .common import IDENTIFIER, away, configured, redirect
 
 STATIC = "/web/static/img/favicon.ico"
 
@@ -28,19 +29,18 @@ class TestRequests(HttpCase):
 
     def _redis_goes_away(self):
         settings = self.store._settings
-        connection = self.store._connection
         self.addCleanup(self._redis_comes_back, settings)
-        connection._settings, connection._client = away(settings, redis_retry_budget=0.1), None
+        redirect(self.store, away(settings, redis_retry_budget=0.1))
 
     def _redis_comes_back(self, settings):
-        connection = self.store._connection
-        connection._settings, connection._client = settings, None
+        redirect(self.store, settings)
+        self.store.watch.turn(time.monotonic())
 
     def _sids(self, sid):
         """How many sids the identifier has, each with its document."""
-        client = self.store._connection.client()
-        rests = [name.decode() for name in client.hkeys(self.store._index(sid[:IDENTIFIER]))]
-        return sum(client.exists(self.store._document(sid[:IDENTIFIER] + rest)) for rest in rests)
+        client = self.store.connection.client()
+        rests = [name.decode() for name in client.hkeys(self.store.documents.index_key(sid[:IDENTIFIER]))]
+        return sum(client.exists(self.store.documents.document_key(sid[:IDENTIFIER] + rest)) for rest in rests)
 
     def test_login_and_logout(self):
         self.authenticate(None, None)
@@ -87,6 +87,8 @@ class TestRequests(HttpCase):
     def test_an_outage_is_a_503_and_no_logout(self):
         self.authenticate("admin", "admin")
         sid, settings = self.session.sid, self.store._settings
+        # As in a database in which the app isn't installed.
+        self.patch(type(self.store._fallback._databases), "has_tables", lambda *_: False)
         self._redis_goes_away()
         for answer in (self._whoami(), self.url_open("/odoo", allow_redirects=False)):
             self.assertEqual(answer.status_code, 503)

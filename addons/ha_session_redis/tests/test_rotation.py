@@ -84,7 +84,7 @@ class TestRotation(PrivateStore, TransactionCase):
         session = self.saved_user()
         old = self.store.get(session.sid)
         self.store.rotate(session, self.env, soft=True)
-        self.redis.delete(self.store._document(old.sid))
+        self.redis.delete(self.store.documents.document_key(old.sid))
         self.store.delete(old)
         self.assertTrue(self.exists(session))
 

@@ -1,0 +1,131 @@
+"""Session documents in Redis: what the store asks for, as one atomic step each."""
+
+from typing import Any
+
+import redis
+from odoo.http import STORED_SESSION_BYTES
+
+from . import scripts
+from .connection import Connection
+from .documents import Verdict
+
+
+class RedisDocuments:
+    """Reads and writes of documents by sid; every method raises what ``Connection.call`` does."""
+
+    def __init__(self, connection: Connection, prefix: str) -> None:
+        self._connection = connection
+        self._prefix = prefix
+
+    def document_key(self, sid: str) -> str:
+        """The key of a sid's JSON document."""
+        identifier, rest = sid[:STORED_SESSION_BYTES], sid[STORED_SESSION_BYTES:]
+        return f"{self._prefix}:session:{{{identifier}}}:{rest}"
+
+    def index_key(self, identifier: str) -> str:
+        """The key of an identifier's index."""
+        return f"{self._prefix}:sessions:{{{identifier}}}"
+
+    def read(self, sid: str) -> bytes | None:
+        """The document, None where there is none.
+
+        :raises redis.ResponseError: when something else is stored there
+        """
+        key = self.document_key(sid)
+        return self._connection.call(lambda client: client.get(key))
+
+    def save(
+        self, sid: str, document: str, milliseconds: int, *, stored: bool, sole: bool = False
+    ) -> Verdict:
+        """Write one document; see ``scripts.SAVE``."""
+        return self._verdict(
+            scripts.SAVE,
+            sid,
+            document,
+            milliseconds,
+            "sole" if sole else "",
+            "stored" if stored else "",
+        )
+
+    def rotate(
+        self,
+        sid: str,
+        document: str,
+        milliseconds: int,
+        next_sid: str,
+        next_document: str,
+        next_milliseconds: int,
+        *,
+        stored: bool,
+    ) -> Verdict:
+        """Write the old sid's document and the next one's; see ``scripts.ROTATE``."""
+        return self._verdict(
+            scripts.ROTATE,
+            sid,
+            document,
+            milliseconds,
+            next_sid[STORED_SESSION_BYTES:],
+            next_document,
+            next_milliseconds,
+            "stored" if stored else "",
+        )
+
+    def end(self, sid: str) -> bool:
+        """End the sid; True when that ended its whole identifier. See ``scripts.END``."""
+        return bool(self._run(scripts.END, sid))
+
+    def adopt(
+        self, sid: str, document: str, milliseconds: int, *, next_sid: str | None, vouched: bool
+    ) -> bool:
+        """Take a document over from another store; see ``scripts.ADOPT``."""
+        following = next_sid[STORED_SESSION_BYTES:] if next_sid else ""
+        arguments = (document, milliseconds, following, "vouched" if vouched else "")
+        return bool(self._run(scripts.ADOPT, sid, *arguments))
+
+    def confirm(self, sid: str, milliseconds: int) -> bool:
+        """Give a provisional document its full lifetime; False when it is gone."""
+        return bool(self._run(scripts.CONFIRM, sid, milliseconds))
+
+    def alive(self, identifiers: list[str]) -> list[bool]:
+        """Whether a session of each identifier lives; one round trip."""
+        return [bool(lives) for lives in self._run_each(scripts.ALIVE, identifiers)]
+
+    def revoke(self, identifiers: list[str]) -> None:
+        """End every session of each identifier; one round trip."""
+        self._run_each(scripts.REVOKE, identifiers)
+
+    def forget(self, identifiers: list[str]) -> None:
+        """Make another store the authority on these identifiers; see ``scripts.FORGET``."""
+        self._run_each(scripts.FORGET, identifiers)
+
+    # -- Redis ----------------------------------------------------------------------------------
+
+    def _verdict(self, script: str, sid: str, *arguments: Any) -> Verdict:
+        word, rest, number = self._run(script, sid, *arguments)
+        return Verdict(word.decode(), rest.decode(), number)
+
+    def _run(self, script: str, sid: str, *arguments: Any) -> Any:
+        identifier, rest = sid[:STORED_SESSION_BYTES], sid[STORED_SESSION_BYTES:]
+        keys = (self.document_key(sid), self.index_key(identifier))
+
+        def operation(client: Any) -> Any:
+            try:
+                return client.evalsha(scripts.digest(script), 2, *keys, rest, *arguments)
+            except redis.exceptions.NoScriptError:  # a new or restarted server
+                return client.eval(script, 2, *keys, rest, *arguments)
+
+        return self._connection.call(operation)
+
+    def _run_each(self, script: str, identifiers: list[str]) -> list[Any]:
+        if self._connection.clustered:  # its client has no scripts in pipelines
+            return [self._run(script, identifier) for identifier in identifiers]
+
+        def operation(client: Any) -> list[Any]:
+            client.script_load(script)
+            pipeline = client.pipeline(transaction=False)
+            for identifier in identifiers:
+                keys = (self.document_key(identifier), self.index_key(identifier))
+                pipeline.evalsha(scripts.digest(script), 2, *keys, "")
+            return pipeline.execute()
+
+        return self._connection.call(operation)

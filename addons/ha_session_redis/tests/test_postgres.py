@@ -1,0 +1,267 @@
+"""PostgreSQL behind Redis: what is written through, and how all of Redis gone is no logout."""
+
+import json
+import time
+
+from odoo import http, sql_db
+from odoo.service.security import check_session
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
+
+from ..login import PROVISIONAL
+from .common import IDENTIFIER, PrivateStore
+
+_QUIET = tuple(f"odoo.addons.ha_session_redis.{name}" for name in ("connection", "store"))
+
+
+@tagged("post_install", "-at_install")
+class TestWriteThrough(PrivateStore, TransactionCase):
+    def test_a_login_is_in_both_stores_and_its_sid_in_none_of_the_rows(self):
+        session = self.logged_in()
+        ((document, sealed, dirty),) = self.rows(session)
+        self.assertEqual(json.loads(document)["uid"], session.uid)
+        self.assertIsNone(sealed)
+        self.assertFalse(dirty)
+        self.assertGreater(self.lifetime(session), 6 * 86400)
+        self.store.rotate(session, self.env, soft=True)
+        self.assertEqual(len(self.rows(session)), 2)
+        with self.transaction() as env:
+            env.cr.execute(
+                "SELECT ha_session::text FROM ha_session WHERE identifier = %s",
+                (session.sid[:IDENTIFIER],),
+            )
+            self.assertNotIn(session.sid[IDENTIFIER:], str(env.cr.fetchall()))
+
+    def test_a_rolled_back_login_leaves_nothing(self):
+        session = self.store.new()
+        session.update(http.get_default_session(), db=self.env.cr.dbname, uid=2)
+        cursor = sql_db.db_connect(self.env.cr.dbname).cursor()
+        self.store.rotate(session, self.env(cr=cursor))
+        self.assertTrue(self.exists(session))
+        cursor.rollback()
+        cursor.close()
+        self.assertFalse(self.exists(session))
+        self.assertEqual(self.rows(session), [])
+
+    def test_a_login_whose_connection_died_ends_by_itself(self):
+        session = self.store.new()
+        session.update(http.get_default_session(), db=self.env.cr.dbname, uid=2)
+        cursor = sql_db.db_connect(self.env.cr.dbname).cursor()
+        self.store.rotate(session, self.env(cr=cursor))
+        cursor._cnx.close()
+        cursor.close()
+        self.assertLessEqual(self.lifetime(session) * 1000, PROVISIONAL)
+        self.assertEqual(self.rows(session), [])
+
+    def test_the_steady_state_costs_no_sql(self):
+        session = self.logged_in()
+        visitor = self.saved()
+        self.store.get(visitor.sid)
+        before = sql_db.sql_counter
+        for _ in range(10):
+            again = self.store.get(session.sid)
+            self.store.delete_old_sessions(again)
+            again["page"] = 1
+            self.store.save(again)
+            guest = self.store.get(visitor.sid)
+            guest["cart"] = 1
+            self.store.save(guest)
+        self.assertEqual(sql_db.sql_counter, before)
+
+    def test_a_visitor_without_a_stored_session_costs_sql_once(self):
+        sid = self.store.generate_key()
+        self.store.get(sid)
+        before = sql_db.sql_counter
+        for _ in range(10):
+            self.assertTrue(self.store.get(sid).is_new)
+        self.assertEqual(sql_db.sql_counter, before)
+
+    def test_logout_and_revocation_leave_no_document(self):
+        out, revoked, other = self.logged_in(), self.logged_in(), self.logged_in()
+        self.store.delete(out)
+        self.store.delete_from_identifiers([revoked.sid[:IDENTIFIER]])
+        self.assertEqual((self.rows(out), self.rows(revoked)), ([], []))
+        self.assertEqual(len(self.rows(other)), 1)
+
+
+@tagged("post_install", "-at_install")
+class TestLostData(PrivateStore, TransactionCase):
+    """A Redis that comes back empty, or without its last writes."""
+
+    def test_who_was_logged_in_stays_so(self):
+        session = self.logged_in(cart=7)
+        self.redis_loses_everything()
+        again = self.store.get(session.sid)
+        self.assertEqual(again.uid, session.uid)
+        self.assertTrue(check_session(again, self.env))
+        self.assertGreater(self.lifetime(session), 6 * 86400)
+        again["later"] = True
+        self.store.save(again)
+        self.assertTrue(self.store.get(session.sid)["later"])
+
+    @mute_logger(*_QUIET)
+    def test_who_was_logged_out_or_revoked_stays_so(self):
+        out, revoked = self.logged_in(), self.logged_in()
+        late = [self.store.get(session.sid) for session in (out, revoked)]
+        self.store.delete(out)
+        self.store.delete_from_identifiers([revoked.sid[:IDENTIFIER]])
+        self.redis_loses_everything()
+        self.assertEqual([self.exists(session) for session in (out, revoked)], [False] * 2)
+        for session in late:
+            session["late"] = True
+            self.store.save(session)
+            self.assertFalse(session.is_dirty, "a dirty session would get a cookie")
+        self.assertEqual([self.exists(session) for session in (out, revoked)], [False] * 2)
+
+    def test_a_rotation_is_remembered(self):
+        session = self.logged_in()
+        old, late = self.store.get(session.sid), self.store.get(session.sid)
+        self.store.rotate(session, self.env, soft=True)
+        self.redis_loses_everything()
+        late["change"] = "kept"
+        self.store.save(late)
+        self.assertEqual(late.sid, session.sid)
+        self.assertEqual(self.store.get(session.sid)["change"], "kept")
+        self.assertEqual(self.store.get(old.sid)["next_sid"], session.sid)
+        self.assertLessEqual(self.lifetime(old), 120)
+
+    def test_a_lost_rotation_comes_back_and_the_old_sid_is_known_as_such(self):
+        """The primary was lost before its replicas had the rotation."""
+        session = self.logged_in()
+        old = self.store.get(session.sid)
+        copies = {key: self.redis.dump(key) for key in self.keys()}
+        self.store.rotate(session, self.env, soft=True)
+        self.redis_loses_everything()
+        for key, value in copies.items():
+            self.redis.restore(key, 3600_000, value)
+        self.assertTrue(self.exists(session), "the client has this cookie")
+        self.store.watch.reconcile(60)
+        self.assertEqual(self.store.get(old.sid)["next_sid"], session.sid)
+        self.assertTrue(self.exists(session))
+
+    def test_idle_sessions_end_in_time(self):
+        session = self.logged_in()
+        with self.transaction() as env:
+            env.cr.execute(
+                "UPDATE ha_session SET expires_at = now() - interval '1 minute' "
+                "WHERE identifier = %s",
+                (session.sid[:IDENTIFIER],),
+            )
+        self.redis_loses_everything()
+        self.assertFalse(self.exists(session))
+
+
+@tagged("post_install", "-at_install")
+class TestAllOfRedisGone(PrivateStore, TransactionCase):
+    def setUp(self):
+        super().setUp()
+        for name in _QUIET:
+            self.enterContext(mute_logger(name))
+
+    def test_the_outage_costs_one_patience(self):
+        session = self.logged_in()
+        self.redis_goes_away()
+        self.assertTrue(self.exists(session))
+        started = time.monotonic()
+        for _ in range(20):
+            self.assertTrue(self.exists(session))
+        self.assertLess(time.monotonic() - started, 1)
+
+    def test_changes_made_meanwhile_are_there_afterwards(self):
+        session = self.logged_in()
+        self.redis_goes_away()
+        again = self.store.get(session.sid)
+        self.assertTrue(check_session(again, self.env))
+        again["meanwhile"] = True
+        self.store.save(again)
+        self.assertTrue(self.store.get(session.sid)["meanwhile"])
+        self.redis_comes_back()
+        self.assertEqual([dirty for _, _, dirty in self.rows(session)], [False])
+        self.assertTrue(self.store.get(session.sid)["meanwhile"])
+        self.assertGreater(self.lifetime(session), 3600, "it is in Redis again")
+
+    def test_logins_and_rotations_made_meanwhile_hold_afterwards(self):
+        rotated = self.logged_in()
+        old = self.store.get(rotated.sid)
+        self.redis_goes_away()
+        new = self.logged_in()
+        self.store.rotate(rotated, self.env, soft=True)
+        self.assertNotEqual(rotated.sid, old.sid)
+        self.assertEqual(self.store.get(old.sid)["next_sid"], rotated.sid)
+        self.redis_comes_back()
+        for session in (new, rotated):
+            self.assertTrue(check_session(self.store.get(session.sid), self.env))
+        self.assertEqual(self.store.get(old.sid)["next_sid"], rotated.sid)
+        self.assertLessEqual(self.lifetime(old), 120)
+
+    def test_logouts_and_revocations_made_meanwhile_hold_afterwards(self):
+        out, revoked, other = self.logged_in(), self.logged_in(), self.logged_in()
+        late = self.store.get(out.sid)
+        self.redis_goes_away()
+        self.store.delete(out)
+        self.store.delete_from_identifiers([revoked.sid[:IDENTIFIER]])
+        expected = [False, False, True]
+        self.assertEqual([self.exists(s) for s in (out, revoked, other)], expected)
+        late["late"] = True
+        self.store.save(late)
+        self.assertFalse(late.is_dirty)
+        self.assertEqual([self.exists(s) for s in (out, revoked, other)], expected)
+        self.redis_comes_back()
+        self.assertEqual([self.exists(s) for s in (out, revoked, other)], expected)
+        self.store.save(late)
+        self.assertEqual([self.exists(s) for s in (out, revoked, other)], expected)
+
+    def test_a_process_that_never_lost_redis_learns_of_a_logout(self):
+        """Only this process is cut off from Redis; the other one's watch tells Redis."""
+        from ..store import RedisSessionStore
+
+        healthy = RedisSessionStore(self.settings)
+        session = self.logged_in()
+        self.assertFalse(healthy.get(session.sid).is_new)
+        self.redis_goes_away()
+        self.store.delete(session)
+        self.assertFalse(healthy.get(session.sid).is_new, "it can't know yet")
+        healthy.watch.turn(time.monotonic())
+        self.assertTrue(healthy.get(session.sid).is_new)
+
+    def test_two_rotations_of_one_sid_agree(self):
+        session = self.logged_in()
+        self.redis_goes_away()
+        concurrent = self.store.get(session.sid)
+        self.store.rotate(session, self.env, soft=True)
+        self.store.rotate(concurrent, self.env, soft=True)
+        self.assertEqual(concurrent.sid, session.sid)
+
+    def test_a_visitor_can_log_in(self):
+        self.redis_goes_away()
+        visitor = self.saved(db=self.env.cr.dbname)
+        self.addCleanup(self.delete_rows, visitor.sid[:IDENTIFIER])
+        visitor["login_page"] = True
+        self.store.save(visitor)
+        self.assertTrue(self.store.get(visitor.sid)["login_page"])
+        visitor.uid = 2
+        with self.transaction() as env:
+            self.store.rotate(visitor, env)
+        self.addCleanup(self.delete_rows, visitor.sid[:IDENTIFIER])
+        self.assertEqual(self.store.get(visitor.sid).uid, 2)
+
+    def test_an_invented_sid_has_no_power_over_a_users_identifier(self):
+        session = self.logged_in()
+        self.redis_goes_away()
+        invented = session.sid[:IDENTIFIER] + self.store.generate_key()[IDENTIFIER:]
+        attacker = self.store.get(invented)
+        attacker.sid = invented
+        attacker.update(db=self.env.cr.dbname, x=1)
+        self.store.save(attacker)
+        self.assertNotEqual(attacker.sid[:IDENTIFIER], session.sid[:IDENTIFIER])
+        self.addCleanup(self.delete_rows, attacker.sid[:IDENTIFIER])
+        attacker.sid = invented
+        self.store.delete(attacker)
+        self.assertTrue(self.exists(session))
+
+    def test_missing_identifiers(self):
+        alive, dead = self.logged_in(), self.logged_in()
+        self.redis_goes_away()
+        self.store.delete(dead)
+        names = [session.sid[:IDENTIFIER] for session in (alive, dead)]
+        self.assertEqual(self.store.get_missing_session_identifiers(names), {names[1]})
