@@ -31,7 +31,9 @@ class Publisher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    def stable(self, server: Postgres | PostgresProxy, *, timeline: int) -> None:
+    def stable(
+        self, server: Postgres | PostgresProxy, *, timeline: int, system_identifier: str = "1"
+    ) -> None:
         """``server`` is proven: a new epoch begins."""
         self.epoch += 1
         self.state = "stable"
@@ -40,7 +42,7 @@ class Publisher:
             "host": server.address,
             "port": server.port,
             "timeline": timeline,
-            "system_identifier": "1",
+            "system_identifier": system_identifier,
         }
         self.publish()
 
