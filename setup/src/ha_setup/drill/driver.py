@@ -25,6 +25,7 @@ from ha_setup.errors import ClusterError
 from ha_setup.progress import Progress, Step
 
 _POLL = 0.2
+Cookies = dict[Variant, dict[str, dict[str, str]]]  # of each login
 
 
 def run(
@@ -32,10 +33,12 @@ def run(
     options: DrillOptions,
     progress: Progress,
     keep: Callable[[RunResult], None] | None = None,
+    cookies: Cookies | None = None,
 ) -> list[RunResult]:
     """Run the drill on a cluster that is up; one result a run, all of the first variant before the next's.
 
-    `keep` gets each result as soon as it is there, so that a later failure does not lose it.
+    `keep` gets each result as soon as it is there, so that a later failure does not lose it. `cookies` of
+    the call before leave its users logged in.
 
     The cluster is healed before and after each run, and left with the first variant. Raises SetupError when
     it cannot be made ready or healed.
@@ -45,6 +48,7 @@ def run(
             f"this cluster cannot have {options.fault}: {FAULTS[options.fault].needs_words}"
         )
     results = []
+    cookies = {} if cookies is None else cookies
     cluster.enter()
     with progress.step(f"synchronous replication {'on' if options.sync else 'off'}"):
         cluster.set_synchronous(options.sync)
@@ -56,7 +60,11 @@ def run(
             for number in range(options.first, options.first + options.runs):
                 title = f"{options.fault} #{number + 1}, {variant}"
                 with progress.step(title) as step:
-                    result = asyncio.run(_Run(cluster, options, variant, number, step).carry_out())
+                    result = asyncio.run(
+                        _Run(
+                            cluster, options, variant, number, cookies.setdefault(variant, {}), step
+                        ).carry_out()
+                    )
                 progress.note(f"{title}: {result.verdict}")
                 results.append(result)
                 if keep is not None:
@@ -75,6 +83,7 @@ class _Run:
     options: DrillOptions
     variant: Variant
     number: int
+    cookies: dict[str, dict[str, str]]
     step: Step
 
     async def carry_out(self) -> RunResult:
@@ -95,6 +104,7 @@ class _Run:
             run=name,
             timeout=options.request_timeout,
             fresh_reads=options.fault is not Fault.STOP_S3,
+            cookies=self.cookies,
         )
         async with load:
             self.step.update("logging the users in")

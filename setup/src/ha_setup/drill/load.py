@@ -26,6 +26,7 @@ class Load:
     """Users and their requests. Times in outcomes are seconds since `start()`.
 
     `fresh_reads`: read attachments that were written during the run too, not only those from before it.
+    `cookies`: each login's, from the load before to the next one; whoever is still logged in stays so.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Load:
         run: str,
         timeout: float,
         fresh_reads: bool,
+        cookies: dict[str, dict[str, str]],
     ) -> None:
         self.outcomes: list[Outcome] = []
         self.attachments: dict[str, tuple[int, int]] = {}  # token → user, id; acknowledged ones
         self._people = [Person(base_url, login, password, timeout) for login, password in users]
+        self._cookies = cookies
         self._run = run
         self._timeout = timeout
         self._fresh_reads = fresh_reads
@@ -53,6 +56,7 @@ class Load:
     async def __aenter__(self) -> Self:
         for person in self._people:
             await self._stack.enter_async_context(person)
+            person.restore(self._cookies.get(person.login, {}))
         return self
 
     async def __aexit__(
@@ -65,6 +69,7 @@ class Load:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._cookies.update({person.login: person.cookies for person in self._people})
         await self._stack.aclose()
 
     @property
@@ -90,20 +95,7 @@ class Load:
         """Log everybody in, give each an attachment, and let each process of the cluster see each kind of
         request before anything is measured. Raises SetupError when that does not go well."""
         deadline = time.monotonic() + _PREPARATION_TIMEOUT
-        for user, person in enumerate(self._people):
-            if not await person.log_in(deadline):
-                raise SetupError(
-                    f"{person.login} could not log in before the drill: is Odoo up behind the balancer?"
-                )
-            token = f"{self._run}-before-{user}"
-            verdict = await person.create_attachment(
-                Planned(user, 0, user, Action.ATTACHMENT_WRITE, token)
-            )
-            if verdict.record is None:
-                raise SetupError(
-                    f"{person.login} could not write an attachment before the drill: {verdict.kind}"
-                )
-            self._readable[user].append((verdict.record, token))
+        await asyncio.gather(*(self._arrive(user, deadline) for user in range(len(self._people))))
         for _ in range(_WARM_UP_ROUNDS):
             for action in (Action.READ, Action.PAGE, Action.ATTACHMENT_READ):
                 found = await asyncio.gather(
@@ -112,6 +104,22 @@ class Load:
                 bad = [verdict.kind for verdict in found if not verdict.ok]
                 if bad:
                     raise SetupError(f"before the drill, a {action.value} failed: {bad[0]}")
+
+    async def _arrive(self, user: int, deadline: float) -> None:
+        person = self._people[user]
+        if not (await person.check_session()).ok and not await person.log_in(deadline):
+            raise SetupError(
+                f"{person.login} could not log in before the drill: is Odoo up behind the balancer?"
+            )
+        token = f"{self._run}-before-{user}"
+        verdict = await person.create_attachment(
+            Planned(user, 0, user, Action.ATTACHMENT_WRITE, token)
+        )
+        if verdict.record is None:
+            raise SetupError(
+                f"{person.login} could not write an attachment before the drill: {verdict.kind}"
+            )
+        self._readable[user].append((verdict.record, token))
 
     async def _warm_up(self, user: int, action: Action) -> Verdict:
         return await self._people[user].do(Planned(0, 0, user, action), self._readable[user][0])

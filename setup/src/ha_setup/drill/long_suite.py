@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ha_setup.cluster import Cluster, Variant
 from ha_setup.drill import campaign, summary
-from ha_setup.drill.driver import run
+from ha_setup.drill.driver import Cookies, run
 from ha_setup.drill.options import DrillOptions, Fault
 from ha_setup.drill.page import render_page
 from ha_setup.drill.result import OnOff, RunResult
@@ -39,6 +39,7 @@ class LongOptions:
 
 def run_all(cluster: Cluster, options: LongOptions, progress: Progress) -> campaign.Record:
     """Run what is not yet recorded. Raises SetupError when one run could not be carried out three times."""
+    cookies: Cookies = {}
     record = campaign.read_record(options.results)
     wanted: dict[Variant, int] = {"suite": options.runs, "stock": options.stock_runs}
     sync: OnOff = "on" if options.sync else "off"
@@ -49,7 +50,7 @@ def run_all(cluster: Cluster, options: LongOptions, progress: Progress) -> campa
             turn = left[0]
             rest = campaign.seconds_left(left, record.results)
             progress.note(f"{total - len(left)} of {total} runs are done, {_span(rest)} to go")
-            for result in _carry_out(cluster, options, turn, record, progress):
+            for result in _carry_out(cluster, options, turn, record, progress, cookies):
                 record.results.append(result)
                 record.write(options.results)
                 if not result.passed and result.suite == "on":
@@ -68,6 +69,7 @@ def _carry_out(
     turn: campaign.Turn,
     record: campaign.Record,
     progress: Progress,
+    cookies: Cookies,
 ) -> Sequence[RunResult]:
     """One run. One that breaks off is written down and made again."""
     drill = DrillOptions(
@@ -80,7 +82,7 @@ def _carry_out(
     )
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return run(cluster, drill, progress)
+            return run(cluster, drill, progress, cookies=cookies)
         except SetupError as problem:
             record.failures.append(
                 f"{turn.fault} #{turn.number + 1}, {turn.variant}: {str(problem).splitlines()[0]}"

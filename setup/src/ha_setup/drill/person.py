@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -60,6 +61,15 @@ class Person:
         trace: TracebackType | None,
     ) -> None:
         await self._http.close()
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What the browser would keep when it is closed, and give back with `restore`."""
+        return {morsel.key: morsel.value for morsel in self._http.cookie_jar}
+
+    def restore(self, cookies: Mapping[str, str]) -> None:
+        """Have the cookies of a browser that was closed."""
+        self._http.cookie_jar.update_cookies(cookies)
 
     async def log_in(self, deadline: float) -> bool:
         """Try the login form again and again until it lets us in; False at `deadline` (time.monotonic)."""
