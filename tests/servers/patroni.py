@@ -25,8 +25,9 @@ SCOPE = "demo"
 class Patroni:
     """One node: Patroni, and the PostgreSQL server that it starts and elects."""
 
-    def __init__(self, name: str, etcd: Etcd, port: int) -> None:
+    def __init__(self, name: str, etcd: Etcd, port: int, login: str | None) -> None:
         self.name = name
+        self.login = login
         self.address = next_address()
         self.port = port
         self.url = f"http://{self.address}:{free_port(self.address)}"
@@ -47,10 +48,14 @@ class Patroni:
     def _configuration(self, etcd: Etcd) -> dict[str, Any]:
         rest = self.url.removeprefix("http://")
         here = f"{self.address}:{self.port}"
+        user, _, password = (self.login or "").partition(":")
+        authentication = (
+            {"authentication": {"username": user, "password": password}} if user else {}
+        )
         return {
             "scope": SCOPE,
             "name": self.name,
-            "restapi": {"listen": rest, "connect_address": rest},
+            "restapi": {"listen": rest, "connect_address": rest, **authentication},
             "etcd3": {"host": etcd.url.removeprefix("http://")},
             "bootstrap": {
                 "dcs": {
@@ -78,7 +83,10 @@ class Patroni:
     def call(self, method: str, path: str, body: object = None) -> tuple[int, str]:
         """Call the REST API; return the status and the answer."""
         data = None if body is None else json.dumps(body).encode()
-        response = self._http.request(method, self.url + path, body=data, timeout=60.0)
+        headers = urllib3.make_headers(basic_auth=self.login)
+        response = self._http.request(
+            method, self.url + path, body=data, headers=headers, timeout=60.0
+        )
         return response.status, response.data.decode()
 
     def is_healthy(self) -> bool:
@@ -119,12 +127,15 @@ class Patroni:
 
 
 class PatroniCluster:
-    """Entering starts ``size`` nodes, the first of them the leader; leaving ends them all."""
+    """Entering starts ``size`` nodes, the first of them the leader; leaving ends them all.
 
-    def __init__(self, etcd: Etcd, size: int = 2) -> None:
+    ``login``: the ``user:password`` that the REST API asks for before it changes anything.
+    """
+
+    def __init__(self, etcd: Etcd, size: int = 2, *, login: str | None = None) -> None:
         port = free_port(next_address())
         self.etcd = etcd
-        self.nodes = {f"pg{n}": Patroni(f"pg{n}", etcd, port) for n in range(1, size + 1)}
+        self.nodes = {f"pg{n}": Patroni(f"pg{n}", etcd, port, login) for n in range(1, size + 1)}
 
     def __enter__(self) -> PatroniCluster:
         try:

@@ -32,7 +32,10 @@ def switchover(settings: Settings, *, candidate: str | None, force: bool, as_jso
             print(f"{time.monotonic() - began:6.2f} s  {text}", file=sys.stderr, flush=True)
 
     run = SwitchoverRun(settings, Order(candidate, force), say=say, bell=bell)
-    report = run.carry_out()
+    try:
+        report = run.carry_out()
+    finally:
+        bell.close()
     for line in _lines(report):
         say(line)
     if as_json:
