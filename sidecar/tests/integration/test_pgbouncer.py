@@ -134,6 +134,23 @@ def test_it_holds_while_switching_and_follows_the_new_primary(
     assert time.monotonic() - started < 3.0
 
 
+def test_an_open_transaction_delays_nobody_once_the_primary_is_proven(
+    servers: tuple[Postgres, Postgres], pooler: PgBouncer, begin: Callable[[], Actor]
+) -> None:
+    """PAUSE waits for it, and would do so for its whole patience."""
+    actor = begin()
+    settle(actor, servers[0], pooler)
+    client = pooler.connect("postgres")
+    with client.cursor() as cursor:
+        cursor.execute("BEGIN; SELECT 1")
+        actor.aim(published(Phase.SWITCHING, servers[0]))
+        wait_until(lambda: paused(pooler), timeout=5, what="paused")
+        actor.aim(published(Phase.STABLE, servers[0]))
+        assert answers(pooler, 1.0)
+        cursor.execute("SELECT 2; COMMIT")
+    client.close()
+
+
 def test_a_hung_server_whose_clients_fill_the_pool_keeps_nobody_out(
     servers: tuple[Postgres, Postgres],
     pooler: PgBouncer,

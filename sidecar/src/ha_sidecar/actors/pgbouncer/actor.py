@@ -10,6 +10,7 @@ import structlog
 
 from ...cluster import Primary
 from ...errors import ActorError
+from ...session import Bell
 from ..actor import Actor, Published
 from . import databases_file, rules
 from .console import Access, Console
@@ -53,13 +54,24 @@ class PgBouncer(Actor):
         self._running = False  # known not to be paused, as far as this process did anything
         self._paused = False
         self._behind_since: float | None = None
+        self._bell = Bell()  # ends the wait for open transactions when something else holds
+
+    def aim(self, published: Published) -> None:
+        changed = self.overtaken(published)
+        super().aim(published)
+        if changed:
+            self._bell.ring()
+
+    def end(self) -> None:
+        super().end()
+        self._bell.ring()
 
     def act(self, published: Published) -> bool:
         self._memory, wish = rules.decide(
             self._memory, published.phase, time.monotonic(), self._pause_limit
         )
         if wish is Wish.HOLD:
-            return self._hold()
+            return self._hold(published)
         acted = False
         if wish is Wish.FOLLOW and published.primary is not None:
             try:
@@ -80,15 +92,19 @@ class PgBouncer(Actor):
             self._tell_guardian()
         self._guardian.end()
         self._console.close()
+        self._bell.close()
 
-    def _hold(self) -> bool:
+    def _hold(self, published: Published) -> bool:
+        self._bell.silence()
+        if self.overtaken(published):
+            return False
         if self._paused:
             self._guardian.tell(paused=True)
             return False
         self._guardian.tell(paused=True)  # first: whatever happens from here on, it ends
         self._paused, self._running = True, False
         started = time.monotonic()
-        ended = self._console.pause(_PAUSE_PATIENCE)
+        ended = self._console.pause(_PAUSE_PATIENCE, self._bell)
         self._guardian.tell(paused=True)
         _log.info(
             "PgBouncer is paused", transactions_ended=ended,

@@ -10,7 +10,7 @@ from typing import Any
 from ...cluster import Target
 from ...errors import ActorError, ConfigError, ProbeError
 from ...resolve import Resolver
-from ...session import Credentials, Session
+from ...session import Bell, Credentials, Interrupted, Session
 
 #: Seconds for one command, connecting included. PgBouncer answers within a millisecond.
 PATIENCE = 1.0
@@ -45,10 +45,10 @@ class Console:
         self._resolver = Resolver()
         self._session = self._new_session()
 
-    def _new_session(self) -> Session:
+    def _new_session(self, bell: Bell | None = None) -> Session:
         target = Target("PgBouncer", self._access.host, self._access.port)
         # It knows no startup options.
-        return Session(target, self._access.credentials, self._resolver, options="")
+        return Session(target, self._access.credentials, self._resolver, bell, options="")
 
     def version(self) -> tuple[int, ...]:
         """As in (1, 18, 0)."""
@@ -63,14 +63,16 @@ class Console:
         except (ProbeError, ConfigError) as error:
             raise ActorError(f"PgBouncer {self._where}: SHOW {what}: {error}") from None
 
-    def pause(self, patience: float) -> bool:
-        """PAUSE; tell whether all transactions ended within ``patience`` seconds.
+    def pause(self, patience: float, bell: Bell) -> bool:
+        """PAUSE; tell whether all transactions ended within ``patience`` seconds, or until ``bell``.
 
         It is in force either way: the console's leaving doesn't end it.
         """
-        session = self._new_session()
+        session = self._new_session(bell)
         try:
             session.rows("PAUSE", time.monotonic() + patience)
+        except Interrupted:
+            return False
         except (ProbeError, ConfigError) as error:
             if "already" in str(error):
                 return True
