@@ -300,7 +300,7 @@ def test_the_check_names_what_is_wrong(
     databases = pooler.databases_file.read_text()
     pooler.databases_file.write_text(databases.replace("=session", "=transaction"))
     pooler.reload()
-    with pytest.raises(ActorError, match="server_login_retry.*LISTEN"):
+    with pytest.raises(ActorError, match=r"server_login_retry.*LISTEN"):
         look_at(access(pooler), pooler.databases_file)
 
 
