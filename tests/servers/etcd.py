@@ -1,9 +1,10 @@
-"""A one-member etcd on a loopback address, its data kept over a restart, and its faults."""
+"""etcd on loopback addresses, one member or several, its data kept over a restart, and its faults."""
 
 from __future__ import annotations
 
 import base64
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import urllib3
@@ -12,14 +13,30 @@ from .addresses import free_port, next_address, wait_until
 from .processes import ServerProcess, scratch_directory
 from .server import Server
 
+#: In a network namespace nobody else listens.
+CLIENT_PORT = 22379
+
 
 class Etcd(Server):
-    """Entering starts it, leaving stops it and removes its files."""
+    """One member. Entering starts it, leaving stops it and removes its files.
 
-    def __init__(self, *, address: str | None = None) -> None:
+    ``members`` are the peer URLs of a cluster's members by name; without it stands alone. In
+    ``namespace`` it runs in that network namespace.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str | None = None,
+        name: str = "etcd1",
+        members: Mapping[str, str] | None = None,
+        namespace: str | None = None,
+    ) -> None:
         self.address = address or next_address()
-        self.port = free_port(self.address)
-        peer = f"http://{self.address}:{free_port(self.address)}"
+        self.name = name
+        members = members or {name: f"http://{self.address}:{free_port(self.address)}"}
+        self.peer = members[name]
+        self.port = free_port(self.address) if namespace is None else CLIENT_PORT
         self.url = f"http://{self.address}:{self.port}"
         self.base = scratch_directory("odoo-ha-etcd-")
         program = shutil.which("etcd")
@@ -28,10 +45,12 @@ class Etcd(Server):
         self.process = ServerProcess(
             f"etcd {self.address}:{self.port}",
             [
-                program, "--name", "etcd1", "--data-dir", str(self.base / "data"),
+                *(["ip", "netns", "exec", namespace] if namespace else []),
+                program, "--name", name, "--data-dir", str(self.base / "data"),
                 "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
-                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-                "--initial-cluster", f"etcd1={peer}", "--log-level", "warn",
+                "--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer,
+                "--initial-cluster", ",".join(f"{each}={url}" for each, url in members.items()),
+                "--heartbeat-interval", "100", "--election-timeout", "1000", "--log-level", "warn",
                 "--unsafe-no-fsync",
             ],
             log=self.base / "etcd.log",
@@ -60,6 +79,11 @@ class Etcd(Server):
     def compact(self, revision: int) -> None:
         """Forget all history before ``revision``."""
         self.call("/v3/kv/compaction", {"revision": str(revision), "physical": True})
+
+    def leads(self) -> bool:
+        """Tell whether this member is the leader, by its own word."""
+        status = self.call("/v3/maintenance/status", {})
+        return status.get("leader") == status["header"]["member_id"]
 
     def is_ready(self) -> bool:
         try:

@@ -62,6 +62,35 @@ def test_systemd_hears_of_it(cluster: Cluster, tmp_path: Path) -> None:
     assert any(line.startswith("STATUS=stable: pg1") for line in said)
 
 
+def test_a_hung_loop_stops_feeding_the_watchdog(cluster: Cluster, tmp_path: Path) -> None:
+    """The disk under topology_path hangs: a FIFO in the place of the file that is written first."""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(5)
+
+        def hear(wanted: str, times: int = 1) -> None:
+            for _ in range(times):
+                while systemd.recv(200).decode() != wanted:
+                    pass
+
+        sidecar = Sidecar(cluster)
+        sidecar.process.environment |= {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1500000"}
+        with sidecar:
+            sidecar.wait_for(state="stable")
+            hear("WATCHDOG=1")
+            (process,) = sidecar.process.tree()
+            fifo = sidecar.base / f".topology.json.{process.pid}"
+            os.mkfifo(fifo)
+            with pytest.raises(TimeoutError):
+                hear("WATCHDOG=1", times=1000)
+            # Threads beside the loop go on; only the loop may feed.
+            assert sidecar.get("/health")[0] == 200
+            reader = os.open(fifo, os.O_RDONLY)
+            hear("WATCHDOG=1")
+            os.close(reader)
+
+
 def test_second_sidecar_on_the_same_state_is_refused(cluster: Cluster, sidecar: Sidecar) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ha_sidecar", "--config", str(sidecar.config)],

@@ -145,6 +145,7 @@ frontend postgresql
 
 backend {POSTGRES_BACKEND}
     mode tcp
+    option redispatch 1
     option httpchk OPTIONS /primary
     http-check expect status 200
     timeout server 30m
