@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ha_setup.cluster import render_odoo, render_pooler
-from ha_setup.cluster.layout import Layout
+from ha_setup.cluster.layout import Layout, Pooler
 from ha_setup.cluster.plan import REPOSITORY, Plan
 from ha_setup.cluster.secrets import Secrets
 
@@ -39,7 +39,7 @@ def test_no_pooler_unless_asked_for(layout: Layout) -> None:
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_each_odoo_node_has_one_and_goes_through_it(
-    layout: Layout, plan: Plan, secrets: Secrets, mode: str
+    layout: Layout, plan: Plan, secrets: Secrets, mode: Pooler
 ) -> None:
     pooled = replace(layout, pooler=mode)
     poolers = [node for node in pooled.nodes if node.kind == "pgbouncer"]

@@ -69,7 +69,8 @@ def begin(pooler: PgBouncer, resources: ExitStack) -> Callable[[], Actor]:
             pause_limit=30.0,
         )
         actor.start()
-        resources.callback(lambda: (actor.end(), actor.join(10)))
+        resources.callback(actor.join, 10)
+        resources.callback(actor.end)
         return actor
 
     return make
@@ -85,7 +86,7 @@ def where(pooler: PgBouncer) -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT host(inet_server_addr())")
-            return str(cursor.fetchone()[0])
+            return str(cursor.fetchall()[0][0])
     finally:
         connection.close()
 
