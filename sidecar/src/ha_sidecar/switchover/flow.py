@@ -157,7 +157,7 @@ class SwitchoverRun:
         self._try_login(plan)
         self._say(
             f"{settings.scope}: {plan.old.name} is the primary on timeline {old.timeline};"
-            f" {plan.new.name} is fit to follow; {len(facts.sidecars)} addresses of sidecars"
+            f" {plan.new.name} is fit to follow; sidecars on: {', '.join(sorted(facts.sidecars))}"
         )
         self._checkpoint(plan)
         self._check_interrupted("nothing was held")
@@ -300,7 +300,7 @@ class SwitchoverRun:
 
     def _check_interrupted(self, stands: str) -> None:
         if self._bell.wait_for_ring(0):
-            raise Stopped(Outcome.INTERRUPTED, f"interrupted: {stands}")
+            raise Stopped(Outcome.INTERRUPTED, stands)
 
     def _release(self) -> None:
         if self._hold.release():
