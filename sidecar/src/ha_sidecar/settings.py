@@ -133,7 +133,7 @@ class Settings:
         None, parse.path, "File that holds that user's password."
     )
     pgbouncer_databases_file: Path = setting(
-        Path("/run/odoo-ha/pgbouncer-databases.ini"),
+        Path("/var/lib/ha-sidecar/pgbouncer-databases.ini"),
         parse.path,
         "Written with the primary's address; pgbouncer.ini has it by `%include`.",
     )
