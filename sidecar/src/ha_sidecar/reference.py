@@ -27,9 +27,15 @@ such as `"500ms"`, `"2s"`, `"1m"`. Lists are TOML lists, or separated by commas.
 |---|---|---|
 """
 
-_TABLE = """
+_DRAWING = """
 ## What is published when
 
+The `state` in the topology document, and what moves it. In `stable` a primary is named, in `lost`
+none is; in `switching` it is the old one, as long as that proves itself.
+
+"""
+
+_TABLE = """
 In each round the sidecar looks at the election and at the latest probe, sums that up as one
 situation, and takes the one row for it. *Primary* is what becomes of the published one: it is
 kept, replaced by the one that was just proven (the same one again, mostly), or none is published.
@@ -50,7 +56,27 @@ def reference() -> str:
         f" | {row.reason} |\n"
         for row in ROWS
     )
-    return _HEAD + settings + _TABLE + rows
+    return _HEAD + settings + _DRAWING + drawing() + _TABLE + rows
+
+
+def drawing() -> str:
+    """Return the transition table as a Mermaid diagram, without what leaves a phase as it is."""
+    arrows: dict[tuple[Phase, Phase], list[str]] = {}
+    for row in ROWS:
+        for phase in row.phases:
+            if phase is not row.to:
+                arrows.setdefault((phase, row.to), []).append(row.situation)
+    lines = [
+        f"    {phase} --> {to}: {'<br/>'.join(_without_twins(situations))}"
+        for (phase, to), situations in sorted(arrows.items())
+    ]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> lost", *lines, "```", ""])
+
+
+def _without_twins(situations: list[str]) -> list[str]:
+    """Leave out "…, unproven" where the same without it goes the same way."""
+    return [each for each in situations if each.removesuffix(", unproven") not in situations
+            or not each.endswith(", unproven")]  # fmt: skip
 
 
 def _default(name: str) -> str:

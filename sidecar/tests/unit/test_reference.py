@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 from ha_sidecar.config import load
-from ha_sidecar.reference import reference
+from ha_sidecar.reference import drawing, reference
 from ha_sidecar.settings import DECLARED
 from ha_sidecar.transitions import ROWS
 
@@ -24,6 +25,16 @@ def test_reference_has_every_setting_and_every_row() -> None:
     text = (PACKAGE / "REFERENCE.md").read_text()
     assert all(f"| `{name}` |" in text for name in DECLARED)
     assert all(row.reason in text for row in ROWS)
+
+
+def test_drawing_has_an_arrow_for_every_row_that_moves() -> None:
+    arrows = dict(re.findall(r"^    (\w+ --> \w+): (.*)$", drawing(), re.MULTILINE))
+    for row in ROWS:
+        for phase in set(row.phases) - {row.to}:
+            label = arrows[f"{phase} --> {row.to}"].split("<br/>")
+            assert {str(row.situation), row.situation.removesuffix(", unproven")} & set(label)
+        if row.to in row.phases:
+            assert f"{row.to} --> {row.to}" not in arrows
 
 
 def test_example_loads_and_its_commented_settings_exist(tmp_path: Path) -> None:
