@@ -210,7 +210,9 @@ def _certificate(error: BaseException) -> bool:
 
 def _refused(error: BaseException) -> bool:
     """Does Redis answer, and will it go on saying no until somebody changes something?"""
-    if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.AuthorizationError):
+    if isinstance(
+        error, redis.exceptions.AuthenticationError | redis.exceptions.AuthorizationError
+    ):
         return True
     if isinstance(error, TRANSIENT):
         return _certificate(error)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from . import status
@@ -102,9 +103,9 @@ class Fallback:
         """Those of the identifiers that no session lives of in PostgreSQL."""
         for name in self._here_or_known():
             if identifiers and self._databases.has_tables(name):
-                wanted = identifiers
-                alive = self._run(name, lambda documents: documents.alive(wanted))
-                identifiers = [one for one, lives in zip(wanted, alive, strict=True) if not lives]
+                identifiers = self._run(
+                    name, partial(PostgresDocuments.missing, wanted=identifiers)
+                )
         return identifiers
 
     def require(self) -> list[str]:

@@ -23,25 +23,34 @@ _logger = logging.getLogger(__name__)
 #: failover of the database included.
 PROVISIONAL = 300_000
 
-#: Where a request remembers the sid of a login that wasn't committed yet.
+#: Where a request remembers (sid, cursor) of a login that wasn't committed yet.
 _PENDING = "_ha_pending_login"
 
 
 class LogIn:
-    """Stores the session of a login; called once for each new sid."""
+    """Stores the session of a login."""
 
     def __init__(self, documents: RedisDocuments, databases: Databases) -> None:
         self._documents = documents
         self._databases = databases
 
+    def pending(self, sid: str) -> Any:
+        """The cursor whose COMMIT the present request's login with this sid still waits for."""
+        pending = getattr(request, _PENDING, None) if request else None
+        return pending[1] if pending and pending[0] == sid else None
+
     def __call__(self, sid: str, document: str, milliseconds: int, cursor: Any) -> None:
-        """:param cursor: of the transaction that logs in
+        """Store the session of a sid that is new in the world; again as long as it is pending.
+
+        :param cursor: of the transaction that logs in
 
         :raises SessionStoreUnavailable: when neither store can have it
         """
-        pending = getattr(request, _PENDING, None) if request else None
-        if pending:
-            self._undo(pending)  # of an attempt that is being replayed
+        if request:
+            pending = getattr(request, _PENDING, None)
+            if pending and pending[0] != sid:
+                self._undo(pending[0])  # of an attempt that is being replayed
+            setattr(request, _PENDING, (sid, cursor))
         degraded = False
         try:
             self._documents.save(sid, document, min(milliseconds, PROVISIONAL), stored=False)
@@ -52,12 +61,8 @@ class LogIn:
             raise SessionStoreUnavailable
         if keeps:
             self._insert(cursor, sid, document, milliseconds, degraded)
-        if degraded:
-            status.counters.fallback_writes += 1
-            return
-        if request:
-            setattr(request, _PENDING, sid)
-        cursor.postcommit.add(lambda: self._confirm(sid, milliseconds))
+        status.counters.fallback_writes += degraded
+        cursor.postcommit.add(lambda: self._confirm(sid, milliseconds, degraded))
         cursor.postrollback.add(lambda: self._undo(sid))
 
     def _insert(
@@ -71,9 +76,11 @@ class LogIn:
         else:
             work(cursor)
 
-    def _confirm(self, sid: str, milliseconds: int) -> None:
-        if request and getattr(request, _PENDING, None) == sid:
+    def _confirm(self, sid: str, milliseconds: int, degraded: bool) -> None:
+        if self.pending(sid):
             setattr(request, _PENDING, None)
+        if degraded:
+            return
         try:
             self._documents.confirm(sid, milliseconds)
         except SessionStoreUnavailable:

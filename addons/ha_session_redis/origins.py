@@ -29,9 +29,7 @@ _ABSENT_MOST = 8192
 class Origins:
     """Looks a sid up outside Redis and has Redis adopt it."""
 
-    def __init__(
-        self, settings: Settings, documents: RedisDocuments, databases: Databases
-    ) -> None:
+    def __init__(self, settings: Settings, documents: RedisDocuments, databases: Databases) -> None:
         self.files = Files()
         self._settings = settings
         self._documents = documents

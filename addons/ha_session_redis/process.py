@@ -14,7 +14,9 @@ def activate(settings: Settings) -> None:
     :raises SettingsError: when the settings contradict each other or redis-py is missing
     """
     given = [
-        name for name in ("redis_url", "redis_sentinels", "redis_cluster") if getattr(settings, name)
+        name
+        for name in ("redis_url", "redis_sentinels", "redis_cluster")
+        if getattr(settings, name)
     ]
     if not given:
         return
@@ -29,8 +31,7 @@ def activate(settings: Settings) -> None:
         raise SettingsError("redis_tls_certificate and redis_tls_key are needed together")
     if find_spec("redis") is None:
         raise SettingsError(
-            f"{given[0]} is set, but this Odoo's Python lacks the package "
-            "redis: pip install redis"
+            f"{given[0]} is set, but this Odoo's Python lacks the package redis: pip install redis"
         )
     from .patches import session_store, static_files
 

@@ -214,6 +214,10 @@ class RedisSessionStore(SessionStore):
         if not self.is_valid_key(sid):
             raise ValueError(f"Invalid session id {sid!r}")
         document, milliseconds = json.dumps(dict(session)), self._milliseconds(session, env)
+        cursor = self._log_in.pending(sid)
+        if cursor is not None:
+            self._log_in(sid, document, milliseconds, cursor)
+            return
         verdict = self._write(
             session,
             env,

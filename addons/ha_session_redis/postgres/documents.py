@@ -113,11 +113,11 @@ class PostgresDocuments:
         """Has the sid's identifier ended?"""
         return self._look(sid)[0] is not None
 
-    def alive(self, identifiers: list[str]) -> list[bool]:
-        """Whether a session of each identifier lives."""
-        self._cursor.execute(table.ALIVE, {"identifiers": identifiers})
+    def missing(self, wanted: list[str]) -> list[str]:
+        """Those of the identifiers that no session lives of."""
+        self._cursor.execute(table.ALIVE, {"identifiers": wanted})
         found = {identifier for (identifier,) in self._cursor.fetchall()}
-        return [identifier in found for identifier in identifiers]
+        return [identifier for identifier in wanted if identifier not in found]
 
     def _look(self, sid: str) -> tuple[int | None, str | None, bytes | None, int, bool]:
         self._cursor.execute(

@@ -29,7 +29,9 @@ CREATE = """
     CREATE INDEX IF NOT EXISTS ha_session_end_dirty ON ha_session_end (identifier) WHERE dirty;
 """
 
-EXISTS = "SELECT to_regclass('ha_session') IS NOT NULL AND to_regclass('ha_session_end') IS NOT NULL"
+EXISTS = (
+    "SELECT to_regclass('ha_session') IS NOT NULL AND to_regclass('ha_session_end') IS NOT NULL"
+)
 
 #: What is known of a sid: (seconds since its identifier ended, document, sealed rest of the next
 #: sid, milliseconds left, whether the identifier has other rows).

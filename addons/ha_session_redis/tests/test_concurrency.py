@@ -79,7 +79,10 @@ class TestConcurrency(PrivateStore, TransactionCase):
             visitor = self.saved(create_time=0)
             login = self.store.get(visitor.sid)
             login.uid = 2
-            self._together(functools.partial(self._log_in, login), *self._requests(visitor.sid, range(1, THREADS)))
+            self._together(
+                functools.partial(self._log_in, login),
+                *self._requests(visitor.sid, range(1, THREADS)),
+            )
             self.assertEqual(self.store.get(login.sid).uid, 2)
             self.assertTrue(self.store.get(visitor.sid).is_new)
 

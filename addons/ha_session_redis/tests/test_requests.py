@@ -39,8 +39,13 @@ class TestRequests(HttpCase):
     def _sids(self, sid):
         """How many sids the identifier has, each with its document."""
         client = self.store.connection.client()
-        rests = [name.decode() for name in client.hkeys(self.store.documents.index_key(sid[:IDENTIFIER]))]
-        return sum(client.exists(self.store.documents.document_key(sid[:IDENTIFIER] + rest)) for rest in rests)
+        rests = [
+            name.decode() for name in client.hkeys(self.store.documents.index_key(sid[:IDENTIFIER]))
+        ]
+        return sum(
+            client.exists(self.store.documents.document_key(sid[:IDENTIFIER] + rest))
+            for rest in rests
+        )
 
     def test_login_and_logout(self):
         self.authenticate(None, None)
