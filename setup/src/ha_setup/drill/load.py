@@ -195,27 +195,36 @@ class Load:
         deadline = time.monotonic() + _FINAL_CHECK_TIMEOUT
         for task in self._returning.values():
             task.cancel()
-        for user, person in enumerate(self._people):
-            if user in self._logged_out:
-                continue
+        users = [user for user in range(len(self._people)) if user not in self._logged_out]
+        await asyncio.gather(*(self._check_session(user, deadline) for user in users))
+
+    async def _check_session(self, user: int, deadline: float) -> None:
+        person = self._people[user]
+        verdict = await person.check_session()
+        while not verdict.ok and not verdict.logged_out and time.monotonic() < deadline:
+            await asyncio.sleep(1)
             verdict = await person.check_session()
-            while not verdict.ok and not verdict.logged_out and time.monotonic() < deadline:
-                await asyncio.sleep(1)
-                verdict = await person.check_session()
-            if not verdict.ok:
-                self._logged_out.add(user)
+        if not verdict.ok:
+            self._logged_out.add(user)
 
     async def check_attachments(self) -> list[str]:
         """After healing, and after `check_sessions`: tokens of acknowledged attachments of users who are still
         logged in that do not hold what was written."""
         deadline = time.monotonic() + _FINAL_CHECK_TIMEOUT
-        wrong = []
+        by_user: dict[int, dict[str, int]] = {}
         for token, (user, record) in self.attachments.items():
-            if not (await self._people[user].check_session()).ok and not await self._people[
-                user
-            ].log_in(deadline):
-                wrong.append(token)
-                continue
-            if not (await self._people[user].read_attachment(record, token)).ok:
-                wrong.append(token)
-        return wrong
+            by_user.setdefault(user, {})[token] = record
+        found = await asyncio.gather(
+            *(self._wrong_of(user, records, deadline) for user, records in by_user.items())
+        )
+        return [token for wrong in found for token in wrong]
+
+    async def _wrong_of(self, user: int, records: dict[str, int], deadline: float) -> list[str]:
+        person = self._people[user]
+        if not (await person.check_session()).ok and not await person.log_in(deadline):
+            return list(records)
+        return [
+            token
+            for token, record in records.items()
+            if not (await person.read_attachment(record, token)).ok
+        ]
