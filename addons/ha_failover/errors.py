@@ -6,6 +6,7 @@
      └── FailoverError
           ├── ConnectionLost        the transaction died before COMMIT was sent, or never committed
           ├── DatabaseUnavailable   no writable database within the hold budget
+          │    └── HoldLimitReached  not waited for: enough requests wait already
           └── OutcomeUnknown        COMMIT was sent and its outcome could not be found out
 """
 
@@ -46,6 +47,10 @@ class ConnectionLost(FailoverError):
 
 class DatabaseUnavailable(FailoverError):
     """No writable database appeared within the hold budget."""
+
+
+class HoldLimitReached(DatabaseUnavailable):
+    """As many requests of this node wait for a database as may."""
 
 
 class OutcomeUnknown(FailoverError):

@@ -6,7 +6,7 @@ import odoo
 from odoo.addons.ha_base.patches import apply
 from odoo.tools import config
 
-from .gate import green
+from .gate import green, slots
 from .patches import (
     cron_jobs,
     cron_thread,
@@ -58,6 +58,7 @@ def activate(settings: Settings) -> None:
         cron_jobs.PATCH_PROCESS_JOB,
         cron_jobs.PATCH_CALLBACK,
     )
+    slots.share()
     if getattr(odoo, "evented", False):
         # Nothing that asks for an answer waits longer than it may be held.
         green.bound_waits(settings.hold_timeout)

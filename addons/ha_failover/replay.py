@@ -58,7 +58,10 @@ def run(
                     _logger.info("%s: connection lost after its last commit", label)
                     return unit.result
                 if verdict is not Verdict.REPLAY:
-                    _logger.error("%s failed: %s", label, verdict.value, exc_info=True)
+                    if verdict is Verdict.EXPIRED:
+                        _logger.warning("%s not served: %s", label, _cause(error))
+                    else:
+                        _logger.error("%s failed: %s", label, verdict.value, exc_info=True)
                     raise Unanswerable(verdict) from error
                 _logger.info("%s: connection lost (%s); replayed", label, _cause(error))
             caches.distrust()  # this thread may have filled them after they were cleared

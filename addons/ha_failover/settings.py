@@ -37,6 +37,14 @@ class Settings:
         "`primary`: connections go straight to the proven primary. `pooler`: they go to `db_host`, "
         "a PgBouncer that the sidecar keeps on the primary, and prove that they reached it.",
     )
+    hold_limit: int = setting(
+        200,
+        parse.integer(1, 10_000),
+        "How many requests of this node may wait for a writable database at once, over all of its "
+        "processes; one more is answered 503 with Retry-After at once. With workers, a node never "
+        "holds more than it has workers: a limit below that keeps some free. Without, every "
+        "waiting request has a thread. Websockets that are open don't count.",
+    )
     database_connect_timeout: int = setting(
         2,
         parse.integer(2, 60),

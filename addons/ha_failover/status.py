@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from odoo.addons.ha_base.settings import current
+
 from .gate.budget import held_count
+from .gate.slots import slots
+from .settings import Settings
 from .topology.watcher import watcher
 
 
 def held_requests() -> int:
-    """Units of work of this process that wait for a writable database now."""
-    return held_count()
+    """Requests of this node, over all of its processes, that wait for a writable database now."""
+    return slots().taken(current(Settings).hold_limit)
 
 
 def holding() -> bool:

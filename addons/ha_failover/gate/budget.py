@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..errors import HoldLimitReached
+from .slots import slots
+
 _local = threading.local()
 _held_lock = threading.Lock()
 _held: dict[int, int] = {}  # thread → depth; a dict, so that nested holds count once
@@ -45,14 +48,25 @@ def remaining(default: float) -> float:
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Count the present thread as waiting for the database."""
+def held(limit: int | None = None) -> Iterator[None]:
+    """Count the present thread as waiting for the database.
+
+    :param limit: it is a request, of which only so many of this node may wait at once
+    :raises HoldLimitReached: so many wait already
+    """
     me = threading.get_ident()
+    slot = None
+    if limit is not None:
+        slot = slots().take(limit)
+        if slot is None:
+            raise HoldLimitReached(f"{limit} requests of this node wait already (hold_limit)")
     with _held_lock:
         _held[me] = _held.get(me, 0) + 1
     try:
         yield
     finally:
+        if slot is not None:
+            slots().give(slot)
         with _held_lock:
             _held[me] -= 1
             if not _held[me]:

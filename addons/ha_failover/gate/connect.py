@@ -11,6 +11,7 @@ import psycopg2
 from odoo import sql_db
 from odoo.addons.ha_base.settings import current
 
+from .. import work
 from ..errors import DatabaseUnavailable, is_lost
 from ..settings import Settings
 from ..topology.watcher import watcher
@@ -185,8 +186,11 @@ class await_writable:  # noqa: N801 (reads as a verb in a with statement)
 
     def _hold(self) -> None:
         if self._holding is None:
-            self._holding = held()
-            self._holding.__enter__()
+            unit = work.current()
+            limited = unit is not None and unit.limited
+            holding = held(self._settings.hold_limit if limited else None)
+            holding.__enter__()
+            self._holding = holding
             _logger.info(
                 "Waiting for a writable database, %.0f s at most%s",
                 max(0.0, self._deadline - time.monotonic()),

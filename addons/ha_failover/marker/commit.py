@@ -80,6 +80,8 @@ def resolve(token: str, connect: Connect) -> bool:
             connection.set_session(autocommit=True, readonly=False)
             with ends_at(connection, deadline), connection.cursor() as asking:
                 resolution, wal_file = _ask(asking, token)
+                if connection.notices:  # this wait for the standby was cancelled too
+                    raise ConnectionLost(connection.notices[-1].strip())
                 _check_timeline(connection, wal_file)
                 return not resolution
         except DatabaseUnavailable as error:

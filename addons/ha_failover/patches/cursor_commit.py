@@ -24,7 +24,7 @@ def _wrap_commit(_original: Callable[..., Any]) -> Callable[..., Any]:
                 "the connection was lost in this transaction, and the error was ignored"
             ) from self._ha_broken
         if self._ha_wrote:
-            commit_with_marker(self, lambda: connect(self._ha_connection_info, readonly=False))
+            commit_with_marker(self, lambda: _connect_to_resolve(self))
             self._ha_wrote = False
             unit = work.current()
             if unit is not None:
@@ -38,6 +38,12 @@ def _wrap_commit(_original: Callable[..., Any]) -> Callable[..., Any]:
         self.postcommit.run()
 
     return commit
+
+
+def _connect_to_resolve(cursor: Any) -> Any:
+    """Outside of ``hold_limit``: to refuse this would leave the COMMIT in doubt."""
+    with work.unit(limited=False):
+        return connect(cursor._ha_connection_info, readonly=False)
 
 
 def _end_read(cursor: Any) -> None:

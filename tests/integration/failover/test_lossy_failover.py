@@ -109,6 +109,16 @@ def test_a_cancelled_wait_for_the_standby_is_no_success_yet(laboratory: Laborato
     )
     # It is on the primary now, and nowhere else.
     wait_until(lambda: laboratory.rows()[token] == 1, timeout=10, what="the row can be seen")
+    # The resolution waits for the standby in its turn; cancelled, that is no proof either.
+    wait_until(
+        lambda: pair.primary.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+            " WHERE wait_event = 'SyncRep' AND query <> 'COMMIT' AND datname = %s",
+            [laboratory.odoo.dbname],
+        ),
+        timeout=10,
+        what="the resolution's wait is cancelled",
+    )
     time.sleep(0.5)
     assert not answer.done()
     laboratory.fail_over()
