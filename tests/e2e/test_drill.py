@@ -9,15 +9,18 @@ from ha_setup.drill import DrillOptions, Fault, RunResult, run
 from ha_setup.drill.options import FAULTS, lacks
 from ha_setup.progress import Progress
 
-# Patroni's shortest lease is 20 s. What waits for its end is run once here, to keep the whole below a
-# quarter of an hour; the long suite (`odoo-ha drill all`) runs it as often as one likes.
-WAIT_FOR_THE_LEASE = {
+# Patroni's shortest lease is 20 s. What waits for its end, or takes as long by itself, is run once here, to
+# keep the whole below a quarter of an hour; `odoo-ha drill all` runs it as often as one likes.
+ONCE = {
     Fault.KILL_PRIMARY,
     Fault.FREEZE_PRIMARY,
     Fault.DROP_PRIMARY,
     Fault.DOUBLE_FAILOVER,
     Fault.FREEZE_PATRONI,
     Fault.OLD_PRIMARY_RETURNS,
+    Fault.ETCD_QUORUM_LOSS,
+    Fault.KILL_REDIS_MASTER,
+    Fault.STOP_S3,
 }
 FIRST = {Fault.KILL_SIDECAR: 3}  # killed just after the proof, and then both of them
 
@@ -28,7 +31,7 @@ def drill(cluster: Cluster, progress: Progress, fault: Fault) -> list[RunResult]
     options = DrillOptions(
         fault=fault,
         first=FIRST.get(fault, 0),
-        runs=1 if fault in WAIT_FOR_THE_LEASE else 2,
+        runs=1 if fault in ONCE else 2,
         steady=3.0,
         after=3.0,
     )
