@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TextIO
 
+from .actors.haproxy import Address, refuse_unchecked, servers_at
 from .actors.pgbouncer.check import look_at
 from .cluster import ClusterView
 from .errors import ConfigError, SidecarError
@@ -66,6 +67,9 @@ def _results(settings: Settings) -> Iterator[Result]:
             "PgBouncer {}:{}".format(*settings.pgbouncer_address),
             partial(look_at, pgbouncer_access(settings), settings.pgbouncer_databases_file),
         )
+    for address in settings.haproxy_sockets:
+        shown = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
+        yield _attempt("haproxy_sockets", f"HAProxy {shown}", partial(_haproxy, address, settings))
     resolver = Resolver()
     for member in views[0].members if views else ():
         session = Session(member.target, credentials(settings), resolver)
@@ -116,6 +120,13 @@ def _patroni(settings: Settings, url: str) -> str:
     finally:
         rest.close()
     return f"leader {view.leader}, {len(view.members)} members"
+
+
+def _haproxy(address: Address, settings: Settings) -> str:
+    backend = settings.haproxy_backend
+    servers = servers_at(address, backend, time.monotonic() + PATIENCE)
+    refuse_unchecked(backend, servers)
+    return ", ".join(f"{server.name} {server.condition}" for server in servers)
 
 
 def _postgres(session: Session) -> str:

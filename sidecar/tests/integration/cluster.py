@@ -7,6 +7,7 @@ import json
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -146,6 +147,16 @@ class Sidecar:
         """Ask it to end; return its exit code."""
         self.process.send(signal.SIGTERM)
         return self.process.wait(10)
+
+    def check(self) -> subprocess.CompletedProcess[str]:
+        """Run `ha-sidecar check` with its settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "ha_sidecar", "check", "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     def document(self) -> dict[str, Any] | None:
         try:

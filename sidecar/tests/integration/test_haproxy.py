@@ -160,3 +160,14 @@ def test_promotion_moves_connections_at_once(own_cluster: Cluster) -> None:
             assert cursor.fetchone() == (own_cluster.servers["pg2"].address,)
         new.close()
         old.close()
+
+
+def test_check_says_what_it_finds(cluster: Cluster, haproxy: Haproxy) -> None:
+    sidecar = followed(cluster, haproxy)
+    done = sidecar.check()
+    assert done.returncode == 0, done.stdout
+    assert "db-1 up, db-2 up" in done.stdout
+    haproxy.freeze()
+    done = sidecar.check()
+    assert "(setting haproxy_sockets)" in done.stdout
+    sidecar.__exit__(None, None, None)

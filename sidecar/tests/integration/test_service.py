@@ -17,16 +17,6 @@ from sidecar.tests.integration.cluster import Cluster, Sidecar
 from tests.servers.addresses import wait_until
 
 
-def run_check(sidecar: Sidecar) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ha_sidecar", "check", "--config", str(sidecar.config)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_clean_end(cluster: Cluster, number: int) -> None:
     with Sidecar(cluster) as sidecar:
@@ -136,7 +126,7 @@ def test_a_dead_thread_ends_the_process_loudly(cluster: Cluster) -> None:
 
 def test_check_says_what_is_well(cluster: Cluster) -> None:
     sidecar = Sidecar(cluster)
-    done = run_check(sidecar)
+    done = sidecar.check()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "a primary on timeline 1" in done.stdout
     assert "a replica" in done.stdout
@@ -148,7 +138,7 @@ def test_check_says_what_is_wrong(cluster: Cluster) -> None:
     dead = f"http://{cluster.etcd.address}:9"
     sidecar = Sidecar(cluster, patroni_urls=[dead])
     sidecar.password_file.write_text("wrong\n")
-    done = run_check(sidecar)
+    done = sidecar.check()
     assert done.returncode == 1
     assert "3 failed" in done.stdout
     assert "(setting patroni_urls)" in done.stdout

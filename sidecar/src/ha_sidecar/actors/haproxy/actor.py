@@ -13,7 +13,7 @@ from ...errors import ActorError, ProbeError
 from ...resolve import Resolver
 from ...transitions import Phase
 from ..actor import Actor, Published
-from .servers import commands, servers_of
+from .servers import Server, commands, servers_of
 
 _log = structlog.get_logger("ha_sidecar.actors.haproxy")
 
@@ -50,16 +50,11 @@ class HaproxyActor(Actor):
             host = self._resolver.address(primary.host, deadline)
         except ProbeError as error:
             raise ActorError(str(error)) from None
-        answer = self._ask(
-            f"show servers state {self._backend}; show stat {self._backend} 4 -1", deadline
-        )
-        state, header, statistics = answer.partition("# pxname")
-        if not header:
-            raise ActorError(f"haproxy_backend: {self._backend}: {answer.strip()}")
-        wanted = commands(self._backend, servers_of(state, header + statistics), host, primary.port)
+        found = servers_at(self._address, self._backend, deadline)
+        wanted = commands(self._backend, found, host, primary.port)
         if not wanted or self.overtaken(published):
             return False
-        refused = self._ask("; ".join(wanted), deadline).strip()
+        refused = _ask(self._address, "; ".join(wanted), deadline).strip()
         if refused:
             raise ActorError(
                 f"haproxy_sockets: {refused}; its `stats socket` line needs `level admin`"
@@ -69,15 +64,25 @@ class HaproxyActor(Actor):
         _log.debug("servers set", actor=self.name, primary=str(primary.target), commands=wanted)
         return True
 
-    def _ask(self, line: str, deadline: float) -> str:
-        try:
-            return _ask(self._address, line, deadline)
-        except OSError as error:
-            raise ActorError(f"haproxy_sockets: {error.strerror or error}") from None
+
+def servers_at(address: Address, backend: str, deadline: float) -> list[Server]:
+    """Return ``backend``'s servers as the HAProxy at ``address`` has them. Raises ActorError."""
+    answer = _ask(address, f"show servers state {backend}; show stat {backend} 4 -1", deadline)
+    state, header, statistics = answer.partition("# pxname")
+    if not header:
+        raise ActorError(f"haproxy_backend: {backend}: {answer.strip()}")
+    return servers_of(state, header + statistics)
 
 
 def _ask(address: Address, line: str, deadline: float) -> str:
-    """Send one line and return the whole answer. Raises OSError, TimeoutError at the deadline."""
+    """Send one line and return the whole answer. Raises ActorError, at the deadline at last."""
+    try:
+        return _exchange(address, line, deadline)
+    except OSError as error:
+        raise ActorError(f"haproxy_sockets: {error.strerror or error}") from None
+
+
+def _exchange(address: Address, line: str, deadline: float) -> str:
     family = socket.AF_UNIX
     if not isinstance(address, str):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET

@@ -76,18 +76,23 @@ def commands(backend: str, servers: Sequence[Server], address: str, port: int) -
     isn't among ``servers``, or one of them has no check.
     """
     primary = _primary(backend, servers, address, port)
-    unchecked = [server.name for server in servers if not server.checked]
-    if unchecked:
-        raise ActorError(
-            f"haproxy_backend: {backend}/{unchecked[0]} has no health check of its own; add"
-            " `check` to its line, or it would stay down when the sidecar is gone"
-        )
+    refuse_unchecked(backend, servers)
     ordered = [primary, *(server for server in servers if server is not primary)]
     return [
         step.format(f"{backend}/{server.name}")
         for server in ordered
         for step in (PRIMARY if server is primary else OTHER)[server.condition]
     ]
+
+
+def refuse_unchecked(backend: str, servers: Sequence[Server]) -> None:
+    """Raise ActorError when a server has no check that could bring it up again."""
+    unchecked = [server.name for server in servers if not server.checked]
+    if unchecked:
+        raise ActorError(
+            f"haproxy_backend: {backend}/{unchecked[0]} has no health check of its own; add"
+            " `check` to its line, or it would stay down when the sidecar is gone"
+        )
 
 
 def _primary(backend: str, servers: Sequence[Server], address: str, port: int) -> Server:
