@@ -11,8 +11,9 @@ from types import FrameType
 
 from ..session import Bell
 from ..settings import Settings
-from .flow import Order, SwitchoverRun
+from .flow import SwitchoverRun
 from .outcome import Outcome, Report
+from .plan import Order
 
 
 def switchover(settings: Settings, *, candidate: str | None, force: bool, as_json: bool) -> int:

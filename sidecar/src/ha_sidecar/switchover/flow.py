@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TypeVar
 
 from ..cluster import Answer, ClusterView, Member, Primary, Target
 from ..config import read_secret
-from ..errors import ConfigError, ProbeError, SourceError
+from ..errors import ProbeError, SourceError
 from ..patroni_keys import view_from_keys
 from ..patroni_rest import Login, PatroniRest
 from ..prober import ask
@@ -24,6 +22,7 @@ from ..settings import Settings
 from . import preflight, server
 from .hold import TTL, EtcdMembers, Hold
 from .outcome import Outcome, Report, Stopped
+from .plan import Order, Plan, Request
 
 T = TypeVar("T")
 
@@ -39,48 +38,6 @@ CHECKPOINT = 300.0
 GLANCE = 0.025
 #: Longest wait for one look at a server that may be on its way up or down.
 PROBE = 0.5
-
-
-@dataclass(frozen=True)
-class Order:
-    candidate: str | None = None
-    force: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the preflight found fit. ``old`` is proven, on the timeline to be left."""
-
-    old: Primary
-    old_api: str
-    new: Target
-    may_checkpoint: bool
-
-
-class Request(threading.Thread):
-    """The request to Patroni, which answers only when all is done or has failed."""
-
-    def __init__(self, rest: PatroniRest, plan: Plan, login: Login | None, limit: float) -> None:
-        super().__init__(name="patroni", daemon=True)
-        self._ask: Callable[[], tuple[int, str]] = partial(
-            rest.ask_switchover,
-            plan.old_api,
-            leader=plan.old.name,
-            candidate=plan.new.name,
-            login=login,
-            timeout=limit,
-        )
-        #: Why nothing came of it, by Patroni; None as long as it says nothing, or all is well.
-        self.refusal: str | None = None
-
-    def run(self) -> None:
-        try:
-            status, text = self._ask()
-        except (SourceError, ConfigError) as error:
-            self.refusal = str(error)
-        else:
-            if status not in {200, 202}:
-                self.refusal = f"Patroni answers {status}: {text}"
 
 
 class SwitchoverRun:
@@ -103,12 +60,12 @@ class SwitchoverRun:
         self._hold = Hold(settings.etcd_endpoints, etcd_access(settings), self._prefix)
         self._rest = PatroniRest(settings.patroni_timeout, settings.patroni_ca)
         self._resolver = Resolver()
+        self._held_at: float | None = None
         self._sessions: dict[Target, Session] = {}
 
     def carry_out(self) -> Report:
         """Switch over, or find out why not. Raises ConfigError alone."""
         plan: Plan | None = None
-        held_at: float | None = None
         report = Report(Outcome.SWITCHED, self._settings.scope)
         with ExitStack() as stack:
             stack.callback(self._close)
@@ -117,19 +74,19 @@ class SwitchoverRun:
                 report = replace(report, old=plan.old.name, new=plan.new.name)
                 stack.callback(self._release)
                 self._hold.take(plan.old.name, plan.new.name)
-                held_at = time.monotonic()
+                self._held_at = time.monotonic()
                 self._say("every node holds new transactions")
-                self._drain(plan, held_at)
+                self._drain(plan, self._held_at)
                 timeline = self._switch(plan)
                 report = replace(report, timeline=timeline)
             except Stopped as stop:
                 report = replace(report, outcome=stop.outcome, reasons=stop.reasons)
             except SourceError as error:
                 # Patroni wasn't asked yet: afterwards every failure is looked at and named.
-                outcome = Outcome.REFUSED if held_at is None else Outcome.ABORTED
+                outcome = Outcome.REFUSED if self._held_at is None else Outcome.ABORTED
                 report = replace(report, outcome=outcome, reasons=(str(error),))
-        if held_at is not None:
-            report = replace(report, held_s=round(time.monotonic() - held_at, 3))
+        if self._held_at is not None:
+            report = replace(report, held_s=round(time.monotonic() - self._held_at, 3))
         return report
 
     # -- before the hold
@@ -147,7 +104,10 @@ class SwitchoverRun:
         theirs = self._ask(candidate.target, server.candidate_facts)
         _refuse(preflight.of_candidate(candidate.name, theirs, facts.answer))
         for member, leads in ((leader, True), (candidate, False)):
-            node = self._rest.node(member.api_url or "")
+            try:
+                node = self._rest.node(member.api_url or "")
+            except SourceError as error:
+                raise SourceError(f"Patroni of {member.name} doesn't answer: {error}") from None
             _refuse(preflight.of_patroni(member.name, node, leads=leads))
         old = Primary(
             leader.name, leader.host, leader.port, facts.answer.timeline or 0,
@@ -303,7 +263,10 @@ class SwitchoverRun:
             raise Stopped(Outcome.INTERRUPTED, stands)
 
     def _release(self) -> None:
-        if self._hold.release():
+        released = self._hold.release()
+        if self._held_at is None:
+            return
+        if released:
             self._say("the hold is released")
         else:
             self._say(f"the hold couldn't be released; it clears itself within {TTL + 1} s")

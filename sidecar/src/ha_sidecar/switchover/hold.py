@@ -46,7 +46,7 @@ class EtcdMembers:
             except SourceError as error:
                 failure = error
                 self._endpoints.append(self._endpoints.pop(0))
-        raise failure or SourceError("etcd_endpoints is empty")
+        raise SourceError(f"no etcd endpoint answers (setting etcd_endpoints): {failure}")
 
     def read(self, prefix: str) -> Reading:
         return self.call(lambda endpoint: endpoint.read(prefix))
