@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ha_setup.drill.options import DrillOptions
 
 _ALL = "all"
-_FAULTS = "\n".join(f"  {fault.value:<22} {fault.about}" for fault in Fault)
+_FAULTS = "\n".join(f"  {fault.value:<22} {FAULTS[fault].in_full}" for fault in Fault)
 
 
 def _writable_file(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:

@@ -59,6 +59,12 @@ class Description:
     needs: Need | None = None
 
     @property
+    def in_full(self) -> str:
+        """The sentence, with its ways and with what is undone."""
+        ways = f"; {self.variants} ways, run by run" if self.variants > 1 else ""
+        return f"{self.about}{ways}{f'; afterwards {self.undone}' if self.undone else ''}"
+
+    @property
     def needs_words(self) -> str:
         """What to do so that the cluster has it."""
         return f"it needs {self.needs.value}" if self.needs else "it needs nothing special"

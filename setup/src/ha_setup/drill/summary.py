@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ha_setup.drill.metrics import percentile
-from ha_setup.drill.options import Fault
+from ha_setup.drill.options import FAULTS, Fault
 from ha_setup.drill.result import RunResult, SuiteState
 
 
@@ -130,7 +130,7 @@ def page(results: Sequence[RunResult], failures: Sequence[str]) -> str:
     reasons += [f"<li>not carried out: {escape(line)}</li>" for line in failures]
     why = f"<h2>Why runs failed</h2><ul>{''.join(reasons)}</ul>" if reasons else ""
     faults = "".join(
-        f"<dt><code>{fault.value}</code></dt><dd>{escape(fault.about)}</dd>"
+        f"<dt><code>{fault.value}</code></dt><dd>{escape(FAULTS[fault].in_full)}</dd>"
         for fault in Fault
         if any(r.fault == fault.value for r in results)
     )
