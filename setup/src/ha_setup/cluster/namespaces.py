@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ha_setup.cluster.layout import Host, Layout
+from ha_setup.commands import capture
 from ha_setup.errors import ClusterError
 from ha_setup.parts.system_packages import SYSTEM_PATH, install_missing
 from ha_setup.progress import Progress
@@ -43,6 +44,11 @@ class Namespaces:
         """What keeps this process from using network namespaces; None when nothing does."""
         if os.geteuid() != 0:
             return "network namespaces need root: run as root, or without --network namespaces"
+        if capture(["unshare", "--net", "--mount", "true"], timeout=_TIMEOUT_S) is None:
+            return (
+                "this machine lets root make no network namespaces (a container needs CAP_SYS_ADMIN and "
+                "CAP_NET_ADMIN for it): run without --network namespaces"
+            )
         return None
 
     @staticmethod
