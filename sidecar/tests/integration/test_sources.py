@@ -197,3 +197,19 @@ def test_etcd_with_user_and_password(cluster: Cluster) -> None:
             locked.process.start()
             sidecar.wait_for(state="stable", source="etcd", timeout=8)
             assert "r00t-pass" not in sidecar.process.log_text()
+
+
+def test_a_watch_that_etcd_cancels_is_not_taken_for_an_open_one() -> None:
+    """A user without rights: etcd accepts the watch and cancels it in one breath."""
+    with Etcd() as locked:
+        locked.call("/v3/auth/user/add", {"name": "root", "password": "r00t-pass"})
+        locked.call("/v3/auth/user/grant", {"user": "root", "role": "root"})
+        locked.call("/v3/auth/user/add", {"name": "stranger", "password": "no-rights"})
+        locked.call("/v3/auth/enable", {})
+        endpoint = Endpoint(locked.url, Access(2.0, "stranger", password=lambda: "no-rights"))
+        with pytest.raises(SourceError, match="permission denied"):
+            endpoint.read(PREFIX)
+        with pytest.raises(SourceError, match="cancelled by etcd") as refused:
+            list(endpoint.watch(PREFIX, 1, idle_timeout=5.0))
+        assert not isinstance(refused.value, WatchIdle)
+        endpoint.close()
