@@ -83,7 +83,7 @@ class Etcd(Server):
     def leads(self) -> bool:
         """Tell whether this member is the leader, by its own word."""
         status = self.call("/v3/maintenance/status", {})
-        return status.get("leader") == status["header"]["member_id"]
+        return bool(status.get("leader") == status["header"]["member_id"])
 
     def is_ready(self) -> bool:
         try:
