@@ -18,7 +18,10 @@ _COMMAND_LIMIT = 90.0  # seconds; it gives up by itself long before
 
 def run_command(scene: Scene) -> Injected:
     """Run `ha-sidecar switchover` as an operator would, with the settings of the first sidecar. The undo step
-    waits for its end and raises ClusterError, with its words, unless it switched."""
+    waits for its end and raises ClusterError, with its words, unless it switched. Stock has no sidecars:
+    there Patroni is asked."""
+    if scene.cluster.variant == "stock":
+        return ask_patroni(scene)
     command = Path(sys.prefix) / "bin" / "ha-sidecar"
     settings = scene.cluster.layout.conf_dir("sidecar1") / "sidecar.toml"
     began = time.monotonic()
