@@ -16,6 +16,7 @@ from ha_setup.drill.promotion import Seen, Spell, note
 
 INTERVAL = 0.02
 _RETRY = 0.05
+_STALE = 1.0
 _ASK = """
     SELECT recovering OR current_setting('default_transaction_read_only')::boolean,
            CASE WHEN NOT recovering THEN substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) END,
@@ -57,9 +58,11 @@ class Prober:
         return [position for found in self._positions.values() for position in tuple(found)]
 
     def seen(self, node: str) -> Seen | None:
-        """What a node answered last; None before its first answer."""
+        """What a node answers; silent when it has not answered for a second, None before its first answer."""
         spells = tuple(self._spells[node])
-        return spells[-1].seen if spells else None
+        if not spells:
+            return None
+        return spells[-1].seen if spells[-1].last > self._clock() - _STALE else Seen.SILENT
 
     def start(self) -> None:
         for thread in self._threads:
