@@ -71,7 +71,9 @@ class Description:
 
 
 FAULTS: Mapping[Fault, Description] = {
-    Fault.SWITCHOVER: Description("a planned switchover by `ha-sidecar switchover`"),
+    Fault.SWITCHOVER: Description(
+        "a planned switchover by `ha-sidecar switchover`; in stock, by Patroni"
+    ),
     Fault.PATRONICTL_SWITCHOVER: Description(
         "a planned switchover asked of Patroni alone, as patronictl does"
     ),
