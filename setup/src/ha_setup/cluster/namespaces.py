@@ -58,11 +58,6 @@ class Namespaces:
         if missing:
             install_missing(sorted(missing), log, progress)
 
-    @property
-    def made(self) -> bool:
-        """Whether every namespace is there."""
-        return all((_NAMED / self.name(host)).exists() for host in (HUB, *self._hosts))
-
     def name(self, host: str) -> str:
         """A host's namespace, as `ip netns` shows it."""
         return f"odoo-ha-{self._layout.block}-{host}"
