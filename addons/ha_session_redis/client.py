@@ -13,7 +13,7 @@ from .settings import Settings
 def connect(settings: Settings) -> Any:
     """A client for the configured Redis, thread-safe. Only a Cluster is connected to at once.
 
-    :raises redis.RedisError: when no node of a Cluster answers
+    :raises redis.exceptions.RedisClusterException: when no node of a Cluster answers
     """
     options: dict[str, Any] = {
         "socket_timeout": settings.redis_timeout,

@@ -36,6 +36,9 @@ TRANSIENT = (
     redis.exceptions.NoScriptError,  # the primary changed between loading and running one
 )
 
+#: Everything redis-py raises; what its Cluster client raises is no RedisError.
+FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException)
+
 
 class _Process:
     """What must not be shared over a fork: sockets, and what this process saw of Redis."""
@@ -60,7 +63,7 @@ class Connection:
     def client(self) -> Any:
         """This process's client.
 
-        :raises redis.RedisError: when no node of a Cluster answers
+        :raises redis.exceptions.RedisClusterException: when no node of a Cluster answers
         """
         state = self._process()
         client = state.client
@@ -82,7 +85,7 @@ class Connection:
             started = time.perf_counter()
             try:
                 outcome = operation(state.client or self.client())
-            except redis.RedisError as error:
+            except FAILURES as error:
                 if isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error):
                     raise
                 attempt += 1
@@ -114,7 +117,7 @@ class Connection:
         state = self._process()
         try:
             self.client().set(f"{self._settings.redis_prefix}:probe", "", px=1000)
-        except (redis.RedisError, OSError) as error:
+        except (*FAILURES, OSError) as error:
             self._explain(state, error)
             return False
         self._move(state, breaker.after_probe(state.breaker, answered=True))
@@ -140,7 +143,7 @@ class Connection:
             self._state = _Process()
         return self._state
 
-    def _failed(self, state: _Process, error: redis.RedisError, attempt: int) -> float | None:
+    def _failed(self, state: _Process, error: Exception, attempt: int) -> float | None:
         """Note the failure; the seconds to wait before the next attempt, None for none."""
         status.counters.errors += 1
         if _refused(error):
@@ -189,10 +192,10 @@ class Connection:
 
     def _explain(self, state: _Process, error: Exception) -> None:
         """Say once why Redis refuses. The server's own words never repeat a password."""
-        reason = f"{_remedy(error)}: {error}"
-        if _refused(error) and state.reason != reason:
-            state.reason = reason
-            _logger.error("Redis refuses to work for this node: %s", reason)
+        remedy = _remedy(error)
+        if _refused(error) and state.reason != remedy:
+            state.reason = remedy
+            _logger.error("Redis refuses to work for this node: %s: %s", remedy, error)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -210,9 +213,8 @@ def _certificate(error: BaseException) -> bool:
 
 def _refused(error: BaseException) -> bool:
     """Does Redis answer, and will it go on saying no until somebody changes something?"""
-    if isinstance(
-        error, redis.exceptions.AuthenticationError | redis.exceptions.AuthorizationError
-    ):
+    refusals = (redis.exceptions.AuthenticationError, redis.exceptions.AuthorizationError)
+    if any(isinstance(item, refusals) for item in _chain(error)):
         return True
     if isinstance(error, TRANSIENT):
         return _certificate(error)

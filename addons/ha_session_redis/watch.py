@@ -13,11 +13,10 @@ import time
 from typing import Any
 
 import psycopg2
-import redis
 from odoo.addons.ha_base import background
 
 from .breaker import State
-from .connection import Connection
+from .connection import FAILURES, Connection
 from .errors import SessionStoreUnavailable
 from .origins import Origins
 from .postgres import table
@@ -74,7 +73,7 @@ class Watch:
         while True:
             try:
                 pause = self.turn(time.monotonic())
-            except (redis.RedisError, psycopg2.Error, SessionStoreUnavailable, OSError) as error:
+            except (*FAILURES, psycopg2.Error, SessionStoreUnavailable, OSError) as error:
                 _logger.info("Redis could not be told of the sessions it missed: %s", error)
                 pause = _SOON
             except Exception:
