@@ -60,10 +60,18 @@ def kill_sidecar(scene: Scene) -> Injected:
     step = STEPS[scene.number % len(STEPS)]
     cluster = scene.cluster
     suite = cluster.variant == "suite"
+    # Looked up now: once the moment is there, the look alone would let it pass.
+    sidecars = step.sidecars if suite else ()
+    victims = [process for name in sidecars for process in cluster.processes_of(name)]
 
     def hit(course: Course) -> None:
-        signals.kill(cluster, *step.sidecars)
-        scene.note(f"{' and '.join(step.sidecars)} killed {step.title}")
+        signals.strike(victims)
+        # What the killed sidecar had got to say tells whether the step was hit or passed by.
+        said = "had" if _proven(scene) else "had not"
+        scene.note(
+            f"{' and '.join(step.sidecars)} killed {step.title}; "
+            f"the first {said} published the new primary"
+        )
         course.pause(_RESTART_AFTER, "the sidecars' restart")
         for sidecar in step.sidecars:
             cluster.start(sidecar)

@@ -53,6 +53,18 @@ def kill(cluster: Cluster, *nodes: str, only: Chosen | None = None) -> float:
     return began
 
 
+def strike(processes: Sequence[psutil.Process]) -> float:
+    """kill -9 of processes that were looked up before: finding them takes longer than some moments last.
+
+    Returns the first signal's moment.
+    """
+    began = time.monotonic()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    return began
+
+
 def freeze(
     cluster: Cluster, node: str, only: Chosen | None = None
 ) -> tuple[float, Callable[[], None]]:
