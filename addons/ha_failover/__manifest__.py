@@ -7,6 +7,6 @@
     "website": "https://github.com/odoo-ha/odoo-ha",
     "license": "LGPL-3",
     "depends": ["ha_base"],
-    "data": [],
+    "data": ["data/ir_cron.xml"],
     "installable": True,
 }

@@ -8,6 +8,7 @@ under 100,000 commits, purged as the scheduled action does.
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
 import sys
 import time
@@ -21,7 +22,7 @@ from tests.servers.postgres import Postgres
 
 from .report import conclude, percentile
 
-CALLS = 500
+CALLS = int(os.environ.get("HA_BENCH_CALLS", "500"))
 WARM_UP = 40
 COMMITS = 100_000
 PURGES = 10

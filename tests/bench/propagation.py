@@ -7,6 +7,7 @@ prefork Odoo (master, HTTP and cron workers, gevent) says in its log when it act
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import statistics
 import sys
@@ -24,7 +25,7 @@ from tests.servers.postgres import Postgres
 
 from .report import conclude, percentile
 
-ROUNDS = 40
+ROUNDS = int(os.environ.get("HA_BENCH_ROUNDS", "40"))
 WORKERS = 4
 LINE = re.compile(
     r"^(\S+ \S+) (\d+) INFO .*Database primary is now \S+ \(epoch (\d+)\)", re.MULTILINE

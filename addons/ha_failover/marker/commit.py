@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +34,7 @@ def mark(cursor: Any) -> str | None:
     """Insert a marker into the cursor's transaction; None where the database has no table."""
     if not current(Settings).commit_markers or not _table_exists(cursor):
         return None
-    token = str(uuid.uuid4())
+    token = str(table.new_token(time.time_ns()))
     try:
         _insert(cursor, token)
     except psycopg2.errors.UndefinedTable:

@@ -1,5 +1,8 @@
 """The table of marker rows and the statements on it. Pure."""
 
+import secrets
+import uuid
+
 from ..gate.proof import WAL_FILE
 
 TABLE = "ha_commit_marker"
@@ -11,6 +14,16 @@ CREATE = f"""
         token uuid PRIMARY KEY,
         resolution boolean NOT NULL DEFAULT false,
         created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    )
+"""
+
+#: Rows come and go in the order of their age, so whole pages are freed and used again: vacuumed
+#: after each purge, and never shortened, for which PostgreSQL would lock the table.
+KEEP_SMALL = f"""
+    ALTER TABLE {TABLE} SET (
+        autovacuum_vacuum_scale_factor = 0,
+        autovacuum_vacuum_threshold = 5000,
+        vacuum_truncate = off
     )
 """
 
@@ -47,3 +60,14 @@ PURGE = f"DELETE FROM {TABLE} WHERE created_at < clock_timestamp() - %s * interv
 #: Seconds that a marker is kept. Longer than any hold budget: a resolution looks for its token
 #: within the budget of the request that wrote it.
 KEEP = 3600
+
+
+def new_token(now: int) -> uuid.UUID:
+    """A unique token that rises with time (a UUID of version 7), so that the index grows at its
+    end only, and not all over.
+
+    :param now: nanoseconds since 1970
+    """
+    number = (now // 1_000_000) << 80 | secrets.randbits(80)
+    number = number & ~(0xF << 76) | 7 << 76
+    return uuid.UUID(int=number & ~(3 << 62) | 2 << 62)

@@ -1,4 +1,4 @@
-"""The marker table's life in a database: made at installation, emptied by the autovacuum."""
+"""The marker table's life in a database: made at installation, purged by a scheduled action."""
 
 from odoo import api, models
 
@@ -14,7 +14,8 @@ class CommitMarker(models.AbstractModel):
     def init(self):  # pylint: disable=missing-return
         super().init()
         self.env.cr.execute(table.CREATE)
+        self.env.cr.execute(table.KEEP_SMALL)
 
-    @api.autovacuum
-    def _gc_markers(self):
+    @api.model
+    def _purge(self):
         self.env.cr.execute(table.PURGE, (table.KEEP,))

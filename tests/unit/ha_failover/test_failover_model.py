@@ -217,7 +217,7 @@ class Interleavings(RuleBasedStateMachine):
         if server.late:
             server.commit(server.late[0], replicate=True)
 
-    @rule(seconds=st.sampled_from([0.5, 10.0, 40.0]))
+    @rule(seconds=st.sampled_from([0.5, 10.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
