@@ -9,6 +9,8 @@ from . import scripts
 from .connection import Connection
 from .documents import Verdict
 
+_SAVED = Verdict("saved")
+
 
 class RedisDocuments:
     """Reads and writes of documents by sid; every method raises what ``Connection.call`` does."""
@@ -101,7 +103,10 @@ class RedisDocuments:
     # -- Redis ----------------------------------------------------------------------------------
 
     def _verdict(self, script: str, sid: str, *arguments: Any) -> Verdict:
-        word, rest, number = self._run(script, sid, *arguments)
+        answer = self._run(script, sid, *arguments)
+        if answer == 1:
+            return _SAVED
+        word, rest, number = answer
         return Verdict(word.decode(), rest.decode(), number)
 
     def _run(self, script: str, sid: str, *arguments: Any) -> Any:
@@ -110,7 +115,9 @@ class RedisDocuments:
 
         def operation(client: Any) -> Any:
             try:
-                return client.evalsha(scripts.digest(script), 2, *keys, rest, *arguments)
+                return client.execute_command(
+                    "EVALSHA", scripts.digest(script), 2, *keys, rest, *arguments
+                )
             except redis.exceptions.NoScriptError:  # a new or restarted server
                 return client.eval(script, 2, *keys, rest, *arguments)
 

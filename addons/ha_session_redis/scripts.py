@@ -74,12 +74,26 @@ end
 """
 )
 
+#: The save of a live session whose index lives long enough: nearly all of them. It stands before
+#: the functions of the others, whose definition would cost more than the save.
+_SAVE_LIVE = (
+    f"local least = math.max(tonumber(ARGV[3]), {KEEP * 1000})"
+    + """
+local found = redis.call('HMGET', KEYS[2], ARGV[1], '*')
+if ARGV[4] == '' and found[1] == 'live' and not found[2] and redis.call('PTTL', KEYS[2]) >= least then
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    return 1
+end
+"""
+)
+
 #: KEYS document, index; ARGV rest, JSON, lifetime in ms, "sole" to drop the other documents,
-#: "stored" when the session was read from a store. Returns {"saved"}, or what forbids it:
+#: "stored" when the session was read from a store. Returns 1, or what forbids it:
 #: {"ended", "", seconds since}, {"rotated", rest of the next sid, ms left}, {"foreign"} (the
 #: identifier is known, this sid isn't) or {"unknown"} (it was stored, and Redis knows nothing of it).
 SAVE = (
-    _COMMON
+    _SAVE_LIVE
+    + _COMMON
     + """
 local refused = verdict(ARGV[5])
 if refused then
@@ -97,7 +111,7 @@ if not known then
     redis.call('HSET', index, rest, 'live')
 end
 outlive(tonumber(ARGV[3]))
-return {'saved', '', 0}
+return 1
 """
 )
 
@@ -121,7 +135,7 @@ for i = 1, #states, 2 do
 end
 redis.call('HSET', index, rest, 'rotated ' .. ARGV[4], ARGV[4], 'live')
 outlive(tonumber(ARGV[6]))
-return {'saved', '', 0}
+return 1
 """
 )
 

@@ -87,7 +87,10 @@ class RedisSessionStore(SessionStore):
                 "The session %s… in Redis is no session, it starts empty: %s", sid[:6], error
             )
             data = {}
-        return self.session_class(data, sid, False)
+        session = self.session_class({}, sid, False)
+        # Not by the constructor: it copies each value through JSON, where these just come from.
+        session._Session__data.update(data)
+        return session
 
     def save(self, session: Session) -> None:
         """Write the whole document, unless the session has ended meanwhile.
@@ -213,7 +216,8 @@ class RedisSessionStore(SessionStore):
         sid = session.sid
         if not self.is_valid_key(sid):
             raise ValueError(f"Invalid session id {sid!r}")
-        document, milliseconds = json.dumps(dict(session)), self._milliseconds(session, env)
+        document = json.dumps(session._Session__data)
+        milliseconds = self._milliseconds(session, env)
         cursor = self._log_in.pending(sid)
         if cursor is not None:
             self._log_in(sid, document, milliseconds, cursor)

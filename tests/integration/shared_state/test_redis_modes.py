@@ -17,9 +17,7 @@ PASSWORD = "a-password-of-the-tests"  # noqa: S105
 def open_store(**settings: Any) -> Any:
     """A store as a server process builds it; no database is near."""
     module = suite_module("ha_session_redis.store")
-    chosen = suite_module("ha_session_redis.settings").Settings(
-        redis_retry_budget=1.0, **settings
-    )
+    chosen = suite_module("ha_session_redis.settings").Settings(redis_retry_budget=1.0, **settings)
     return module.RedisSessionStore(chosen)
 
 
