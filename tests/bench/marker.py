@@ -24,7 +24,7 @@ from .report import conclude, percentile
 
 CALLS = int(os.environ.get("HA_BENCH_CALLS", "500"))
 WARM_UP = 40
-COMMITS = 100_000
+COMMITS = int(os.environ.get("HA_BENCH_COMMITS", "100000"))
 PURGES = 10
 TABLE = "ha_commit_marker"
 
@@ -91,6 +91,8 @@ def main() -> int:
     with ExitStack() as resources:
         postgres = resources.enter_context(Postgres())
         taken = latencies(resources, postgres)
+        for (what, markers), values in taken.items():
+            print(f"{what}, markers {markers}: p50 {percentile(values, 0.5):.2f} ms", flush=True)
         size = sizes(postgres)
     rows, goals = [], {}
     for what in ("write", "read"):
