@@ -18,7 +18,7 @@ from typing import Any
 from odoo import api
 from odoo.addons.ha_base.settings import current
 
-from .errors import ConnectionLost, unresolved, was_lost
+from .errors import ConnectionLost, was_lost
 from .gate import budget
 from .settings import Settings
 
@@ -50,6 +50,8 @@ class Run:
     started: datetime
     #: the progress record of the last round that was committed; None while one is under way
     done: int | None = None
+    #: whether its last commit took effect could not be found out
+    in_doubt: bool = False
 
 
 @dataclass
@@ -110,17 +112,16 @@ def process(original: Any, cls: Any, cron_cr: Any, job: dict[str, Any]) -> None:
     except Exception as error:
         if not was_lost(error):
             raise
-        in_doubt = run.done is None and unresolved(error) is not None
         if not cron_cr._cnx.closed:
             cron_cr._cnx.close()  # its lock on the job's row would be in our way
-        if in_doubt:
+        if run.in_doubt:
             _logger.error(
-                "Job %r (%s): whether it was saved could not be found out. It counts as failed and "
-                "is not run again before its time",
+                "Job %r (%s): whether it was saved could not be found out. It is not run again "
+                "before its time; please check what it did",
                 job["cron_name"],
                 job["id"],
             )
-        if (in_doubt or run.done is not None) and _book(cls, job, run):
+        if (run.in_doubt or run.done is not None) and _book(cls, job, run):
             _caught.pop(key, None)
         else:
             caught = _caught.setdefault(key, Caught())
@@ -156,7 +157,8 @@ def _book(cls: Any, job: dict[str, Any], run: Run) -> bool:
 def _write(cls: Any, cr: Any, job: dict[str, Any], run: Run) -> bool:
     from odoo.addons.base.models.ir_cron import CompletionStatus  # noqa: PLC0415
 
-    status = CompletionStatus.FAILED
+    cron = api.Environment(cr, job["user_id"], {})[cls._name]
+    status = CompletionStatus.FAILED  # as far as the schedule goes; it isn't counted as a failure
     if run.done is not None:
         cr.execute(
             "UPDATE ir_cron_progress SET timed_out_counter = 0 WHERE id = %s"
@@ -170,9 +172,8 @@ def _write(cls: Any, cr: Any, job: dict[str, Any], run: Run) -> bool:
         status = CompletionStatus.PARTIALLY_DONE if remaining else CompletionStatus.FULLY_DONE
         if deactivate and not remaining:
             job["active"] = False
-    cron = api.Environment(cr, job["user_id"], {})[cls._name]
+        cron._update_failure_count(job, status)
     cron._clear_schedule(job)
-    cron._update_failure_count(job, status)
     if status == CompletionStatus.PARTIALLY_DONE:
         cron._reschedule_asap(job)
     else:

@@ -83,7 +83,11 @@ def is_lost(error: BaseException) -> bool:
             return "recovery" in str(error)
         return state in _LOST_STATES or state.startswith("08")
     if isinstance(error, psycopg2.InterfaceError):
-        return "connection already closed" in str(error)
+        # psycopg2 says the latter of an open cursor whose connection is closed; of its own closed
+        # cursors Odoo says it with a capital.
+        return any(
+            words in str(error) for words in ("connection already closed", "cursor already closed")
+        )
     # Without a SQLSTATE libpq itself speaks: the link is gone, or it never came to be.
     if not isinstance(error, psycopg2.OperationalError | psycopg2.DatabaseError):
         return False

@@ -10,7 +10,7 @@ from odoo import sql_db
 from odoo.addons.ha_base.patches import Patch
 
 from .. import cron
-from ..errors import was_lost
+from ..errors import unresolved, was_lost
 
 _logger = logging.getLogger(__name__)
 
@@ -51,7 +51,8 @@ def _wrap_process_jobs(_original: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             _logger.warning("Exception in cron:", exc_info=True)
         finally:
-            del thread.dbname
+            if hasattr(thread, "dbname"):
+                del thread.dbname
 
     return _process_jobs
 
@@ -83,11 +84,17 @@ def _wrap_process_job(original: Callable[..., Any]) -> Callable[..., Any]:
 def _wrap_callback(original: Callable[..., Any]) -> Callable[..., Any]:
     def _callback(self: Any, cron_name: str, server_action_id: int) -> None:
         run = cron.present_run()
-        if run is not None:
-            run.done = None
-        original(self, cron_name, server_action_id)
-        if run is not None:
-            run.done = self.env.context.get("ir_cron_progress_id")
+        if run is None:
+            original(self, cron_name, server_action_id)
+            return
+        run.done = None
+        try:
+            original(self, cron_name, server_action_id)
+        except Exception as error:
+            # Here, because Odoo goes on and fails with another error.
+            run.in_doubt = unresolved(error) is not None
+            raise
+        run.done = self.env.context.get("ir_cron_progress_id")
 
     return _callback
 

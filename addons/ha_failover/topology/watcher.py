@@ -69,14 +69,13 @@ class Watcher:
             return
         self._complained = ""
         self._seen = seen
+        moved = self._has_moved(topology)
+        if moved:
+            caches.distrust()  # before anybody can be on the new primary
         with self.changed:
             before, self._topology = self._topology, topology
             if before is None or (before.epoch, before.state) != (topology.epoch, topology.state):
                 self.changed.notify_all()
-        if topology.primary is not None:
-            if self._timeline not in (None, topology.primary.timeline):
-                caches.distrust()
-            self._timeline = topology.primary.timeline
         if self._epoch is not None and topology.epoch > self._epoch:
             ended = end_older_than(topology.epoch)
             _logger.info(
@@ -86,6 +85,15 @@ class Watcher:
                 ended,
             )
         self._epoch = topology.epoch
+        if moved:
+            caches.distrust()  # again, now that nobody can be on the old one
+
+    def _has_moved(self, topology: Topology) -> bool:
+        """Is the primary on another timeline than the last one was?"""
+        if topology.primary is None:
+            return False
+        before, self._timeline = self._timeline, topology.primary.timeline
+        return before not in (None, topology.primary.timeline)
 
     def _run(self) -> None:
         while True:

@@ -82,17 +82,18 @@ class Jobs:
         return [token for (token,) in self.execute("SELECT token FROM ha_test_row ORDER BY id")]
 
 
-@pytest.fixture(params=[1, 0], ids=["prefork", "threaded"])
+@pytest.fixture(params=[(1, {}), (0, {})], ids=["prefork", "threaded"])
 def jobs(
     postgres: Postgres, suite_template: OdooServer, request: pytest.FixtureRequest
 ) -> Iterator[Jobs]:
+    workers, settings = request.param
     odoo = OdooServer(
         postgres,
         f"jobs_{next(_numbers)}",
         variant="suite",
-        workers=request.param,
+        workers=workers,
         options={"max_cron_threads": 2},
-        ha={"cron_lease": 6},
+        ha={"cron_lease": 6, **settings},
     )
     odoo.copy_database(suite_template)
     jobs = Jobs(postgres, odoo)
@@ -142,3 +143,32 @@ def test_cron_processes_outlive_an_outage(jobs: Jobs) -> None:
     log = jobs.odoo.log_text()
     assert "Exception occurred, exiting" not in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [((1, {}), "resolved: committed"), ((1, {"commit_markers": "false"}), "It is not run again")],
+    ids=["marker", "no marker"],
+    indirect=["jobs"],
+)
+def test_a_job_whose_commit_is_in_doubt_does_not_run_twice(jobs: Jobs, said: str) -> None:
+    """A standby that doesn't exist holds the COMMIT open, which is done and not answered."""
+    jobs.add("model.create_slowly('t', 4)")
+    jobs.wait_for_backend("ha_test linger")
+    try:
+        jobs.postgres.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        jobs.postgres.execute("SELECT pg_reload_conf()")
+        wait_until(
+            lambda: jobs.postgres.terminate_backends(
+                "wait_event = 'SyncRep' AND query = 'COMMIT' AND datname = %s", [jobs.odoo.dbname]
+            ),
+            timeout=20,
+            what="the job's COMMIT waits for its standby",
+        )
+    finally:
+        jobs.postgres.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        jobs.postgres.execute("SELECT pg_reload_conf()")
+    jobs.wait_until_booked()
+    assert said in jobs.odoo.log_text()
+    assert jobs.rows() == ["t"]
+    assert jobs.failures() == 0
