@@ -48,7 +48,7 @@ class Origins:
         key, now = digest(sid), time.monotonic()
         if now - self._absent.get(key, -_ABSENT_FOR) < _ABSENT_FOR:
             return None
-        if self._adopt_from_postgres(sid, self._databases.candidates()) or self._adopt_file(sid):
+        if self._adopt_from_postgres(sid, self._databases.candidates()) or self.adopt_file(sid):
             return self._documents.read(sid)
         if len(self._absent) >= _ABSENT_MOST:
             self._absent.clear()
@@ -86,14 +86,15 @@ class Origins:
                 return self._adopt(sid, *found, vouched=True)
         return False
 
-    def _adopt_file(self, sid: str) -> bool:
+    def adopt_file(self, sid: str) -> bool:
+        """Have Redis take over a session in a file; False where there is none that lives."""
         found = self.files.read(sid)
         if found is None:
             return False
         session, age = found
         seconds = lifetime(
             session,
-            inactivity=self._inactivity(session.get("db")),
+            inactivity=self.inactivity(session.get("db")),
             anonymous=self._settings.session_anonymous_lifetime,
             now=time.time(),
         )
@@ -111,7 +112,7 @@ class Origins:
         status.counters.adopted += adopted
         return adopted
 
-    def _inactivity(self, database: str | None) -> int:
+    def inactivity(self, database: str | None) -> int:
         """``sessions.max_inactivity_seconds`` of a database that need not be loaded here."""
 
         def ask(cursor: Any) -> int:

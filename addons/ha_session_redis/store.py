@@ -160,6 +160,18 @@ class RedisSessionStore(SessionStore):
                 self._fallback.revoke(batch, self._longest())
             self._origins.files.drop_identifiers(batch)
 
+    # -- for a transfer of all sessions ---------------------------------------------------------
+
+    def adopt_file(self, sid: str) -> bool:
+        """Have Redis take over the session that stock Odoo keeps in a file."""
+        return self._origins.adopt_file(sid)
+
+    def inactivity(self, database: str | None) -> int:
+        """``sessions.max_inactivity_seconds`` of a database, which is asked once."""
+        if database not in self._inactivity:
+            self._inactivity[database] = self._origins.inactivity(database)
+        return self._inactivity[database]
+
     # -- reading and writing in whichever store answers -----------------------------------------
 
     def _read(self, sid: str) -> bytes | str | None:

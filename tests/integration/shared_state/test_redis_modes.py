@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tests.servers.odoo_here import suite_module
-from tests.servers.redis_modes import Authority, PlainRedis, ShardedRedis
+from tests.servers.redis_modes import PlainRedis, ShardedRedis
 
-PASSWORD = "a-password-of-the-tests"  # noqa: S105
+from .authority import Authority
+
+PASSWORD = "a-password-of-the-tests"
 
 
 def open_store(**settings: Any) -> Any:
@@ -134,7 +136,7 @@ def test_an_expired_certificate_is_one_line(
 def test_a_wrong_password_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with PlainRedis(f"requirepass {PASSWORD}") as server:
         url = f"redis://{server.address}:{server.port}"
-        store = open_store(redis_url=url, redis_password="wrong-guess")  # noqa: S106
+        store = open_store(redis_url=url, redis_password="wrong-guess")
         lines = refusals(store, caplog)
         assert len(lines) == 1
         assert "redis_password" in lines[0]

@@ -1,0 +1,77 @@
+"""Odoo's command ``ha_sessions``; ``odoo-ha sessions`` calls it with the configuration's paths."""
+
+import sys
+import time
+from pathlib import Path
+
+from odoo.cli.command import Command
+from odoo.tools import config
+
+VERBS = {
+    "count": "say how many sessions are in files and in Redis",
+    "import": "have Redis take over the sessions in files; the files stay",
+    "export": "write the sessions in Redis to files; Redis keeps them",
+    "purge": "delete the sessions of one store, which logs their users out unless the other has them",
+}
+
+
+class HaSessions(Command):
+    """Carry sessions between Odoo's files and Redis, so that a switch logs nobody out."""
+
+    name = "ha_sessions"
+
+    def run(self, arguments):
+        for verb, text in VERBS.items():
+            self.parser.epilog = f"{self.parser.epilog or ''}{verb}: {text}\n"
+        self.parser.add_argument("verb", choices=VERBS)
+        self.parser.add_argument("store", nargs="?", choices=("files", "redis"), help="for purge")
+        self.parser.add_argument("-c", "--config", required=True, help="odoo.conf")
+        self.parser.add_argument("--yes", action="store_true", help="purge without a question")
+        chosen = self.parser.parse_args(arguments)
+        config.parse_config(["-c", chosen.config, "--no-http"], setup_logging=True)
+        if chosen.verb == "purge" and not (chosen.store and chosen.yes):
+            sys.exit("purge needs the store, files or redis, and --yes: it can't be undone")
+        transfer = _transfer()
+        if chosen.verb == "count":
+            print(f"files {sum(1 for _ in transfer.files())}")  # pylint: disable=print-used
+            print(f"redis {sum(1 for _ in transfer.sids())}")  # pylint: disable=print-used
+            return
+        steps = {
+            "import": transfer.import_files,
+            "export": transfer.export,
+            "purge": transfer.purge_redis if chosen.store == "redis" else transfer.purge_files,
+        }[chosen.verb]()
+        _report(transfer, steps)
+
+
+def _transfer():
+    from odoo import http  # noqa: PLC0415
+    from odoo.addons.ha_base.boot import post_load  # noqa: PLC0415
+
+    post_load()  # refuses bad settings with one line
+    store = http.root.session_store
+    if not hasattr(store, "connection"):
+        sys.exit(
+            "No Redis is configured: put redis_url, redis_sentinels or redis_cluster into [ha] and "
+            "ha_base into server_wide_modules"
+        )
+    if store.connection.clustered:
+        sys.exit("The sessions of a Redis Cluster are taken over at their first use only")
+    from odoo.addons.ha_session_redis.transfer import Transfer  # noqa: PLC0415
+
+    return Transfer(store, Path(config["data_dir"]) / "sessions")
+
+
+def _report(transfer, steps):
+    """Go through ``steps``; a line every second, and at the end."""
+    shown = time.monotonic()
+    for _ in steps:
+        if time.monotonic() - shown > 1:
+            shown = time.monotonic()
+            _show(transfer.done)
+    _show(transfer.done)
+
+
+def _show(done):
+    words = ", ".join(f"{name} {number}" for name, number in sorted(done.items()))
+    print(words or "nothing to do", flush=True)  # pylint: disable=print-used

@@ -1,0 +1,1 @@
+"""Carrying sessions between Odoo's files and Redis."""
