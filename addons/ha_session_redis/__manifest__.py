@@ -1,6 +1,6 @@
 {
     "name": "HA Sessions in Redis",
-    "summary": "Sessions shared by all Odoo nodes, in Redis behind Sentinel",
+    "summary": "Sessions shared by all Odoo nodes, in Redis; in PostgreSQL while it is away",
     "version": "19.0.1.0.0",
     "category": "Technical",
     "author": "Odoo HA",
