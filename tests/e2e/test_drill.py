@@ -10,7 +10,7 @@ from ha_setup.drill.options import FAULTS, lacks
 from ha_setup.progress import Progress
 
 # Patroni's shortest lease is 20 s. What waits for its end, or takes as long by itself, is run once here, to
-# keep the whole below a quarter of an hour; `odoo-ha drill all` runs it as often as one likes.
+# keep the whole short; `odoo-ha drill all` runs it as often as one likes.
 ONCE = {
     Fault.KILL_PRIMARY,
     Fault.FREEZE_PRIMARY,
