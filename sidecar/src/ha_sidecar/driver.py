@@ -94,12 +94,12 @@ class Driver:
     def fail(self, failure: BaseException) -> None:
         """End the loop because a thread died; ``run`` raises it. For any thread."""
         self._failure = failure
-        self.stop()
+        self._ending = True
 
     def stop(self) -> None:
-        """Ask the loop to end; may be called from a signal handler."""
+        """Ask the loop to end, which it does within ``TICK``. It rings no bell: a signal handler
+        runs in the thread that sleeps on it, perhaps while that holds the bell's lock."""
         self._ending = True
-        self._wake.ring()
 
     def run(self) -> None:
         threads: list[EtcdWatcher | Prober | ReplicationWatcher | PatroniPoller | Actor]
