@@ -132,7 +132,12 @@ class Interleavings(RuleBasedStateMachine):
         self.promised: set[Any] = set()
         self.denied: set[Any] = set()
         self.patches = ExitStack()
-        clock = SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now, sleep=self.pass_)
+        clock = SimpleNamespace(
+            monotonic=lambda: self.now,
+            time=lambda: self.now,
+            time_ns=lambda: int(self.now * 1e9),
+            sleep=self.pass_,
+        )
         for module in (odoo.replay, budget, commit, odoo.gate_connect):
             self.patches.enter_context(patch.object(module, "time", clock))
         watcher = SimpleNamespace(topology=self.topology, wait=self.wait)
@@ -243,7 +248,7 @@ class Interleavings(RuleBasedStateMachine):
             elif one.outcome is Verdict.PARTIAL:
                 assert saved or not self.cluster.synchronous, "'a part was saved', but nothing is"
             else:
-                assert one.outcome.startswith("SerializationFailure"), one.outcome
+                assert str(one.outcome).startswith("SerializationFailure"), one.outcome
 
     def rows_of(self, one: Request) -> set[Any]:
         steps = ("write", "hook", "nested")
