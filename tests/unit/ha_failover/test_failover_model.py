@@ -46,6 +46,7 @@ class Request(threading.Thread):
         self.operation: str | None = None
         self.outcome: Any = None
         self.hooks = 0
+        self.conflict = False
         self.attempts_with_rows: list[int] = []
         self.attempts = 0
         self.ended_at = 0.0
@@ -57,6 +58,8 @@ class Request(threading.Thread):
     def go_on(self, chosen: str) -> None:
         """Let it run to its next operation, or to its end."""
         self._chosen = chosen
+        # Odoo's own retry repeats what was committed in the request's midst: not ours to cure.
+        self.conflict |= chosen == "conflict"
         self._go.release()
         assert self._stopped.acquire(timeout=20), "a request hangs outside of the database"
 
@@ -131,6 +134,8 @@ class Interleavings(RuleBasedStateMachine):
         #: rows that a user was told are saved / are not
         self.promised: set[Any] = set()
         self.denied: set[Any] = set()
+        #: rows that an asynchronous failover lost
+        self.lost: set[Any] = set()
         self.patches = ExitStack()
         clock = SimpleNamespace(
             monotonic=lambda: self.now,
@@ -203,7 +208,8 @@ class Interleavings(RuleBasedStateMachine):
         lost = self.cluster.fail_over(keep)
         if not self.cluster.synchronous:
             # What was acknowledged and lies beyond the switch point: no client can cure that.
-            self.promised -= {row for done in lost for row in done.rows}
+            self.lost |= {row for done in lost for row in done.rows}
+            self.promised -= self.lost
         self.state = "lost"
 
     @precondition(lambda self: self.state == "lost")
@@ -236,7 +242,7 @@ class Interleavings(RuleBasedStateMachine):
             self.judged.add(one.number)
             saved = self.saved(one)
             if one.outcome == "success":
-                expected = self.rows_of(one)
+                expected = self.rows_of(one) - (self.lost - saved)
                 assert expected <= saved, f"success, but not there: {expected - saved}"
                 assert one.hooks == one.plan.count("hook"), "post-commit hooks"
                 self.promised |= expected
@@ -261,7 +267,8 @@ class Interleavings(RuleBasedStateMachine):
     def nothing_is_there_twice(self) -> None:
         if hasattr(self, "cluster"):
             counted = Counter(self.cluster.primary.rows())
-            assert not [row for row, n in counted.items() if n > 1 and row[0] != "aside"]
+            excused = {"aside", *(one.number for one in self.requests if one.conflict)}
+            assert not [row for row, n in counted.items() if n > 1 and row[0] not in excused]
 
     @invariant()
     def nobody_was_told_a_lie(self) -> None:
