@@ -26,6 +26,7 @@ class Fault(StrEnum):
     ETCD_QUORUM_LOSS = "etcd-quorum-loss"
     KILL_ODOO_NODE = "kill-odoo-node"
     KILL_REDIS_MASTER = "kill-redis-master"
+    KILL_ALL_REDIS = "kill-all-redis"
     STOP_S3 = "stop-s3"
 
     @property
@@ -119,6 +120,9 @@ FAULTS: Mapping[Fault, Description] = {
     ),
     Fault.KILL_REDIS_MASTER: Description(
         "kill -9 of the Redis primary and of the Sentinel beside it", moves_primary=False
+    ),
+    Fault.KILL_ALL_REDIS: Description(
+        "kill -9 of every Redis and every Sentinel, for the length of the load", moves_primary=False
     ),
     Fault.STOP_S3: Description(
         "the S3 store stopped for the length of the load", moves_primary=False

@@ -26,6 +26,7 @@ INJECTORS: Mapping[Fault, Callable[[Scene], Injected]] = {
     Fault.ETCD_QUORUM_LOSS: etcd.quorum_loss,
     Fault.KILL_ODOO_NODE: host.kill_odoo_node,
     Fault.KILL_REDIS_MASTER: host.kill_redis_master,
+    Fault.KILL_ALL_REDIS: host.kill_all_redis,
     Fault.STOP_S3: host.stop_s3,
 }
 

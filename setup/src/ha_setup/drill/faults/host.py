@@ -43,6 +43,13 @@ def kill_redis_master(scene: Scene) -> Injected:
     return Injected(signals.kill(scene.cluster, redis, redis.replace("redis", "sentinel")))
 
 
+def kill_all_redis(scene: Scene) -> Injected:
+    names = [host.name for host in scene.cluster.layout.redis]
+    # Sentinels first: none of them shall see a primary die.
+    sentinels = [name.replace("redis", "sentinel") for name in names]
+    return Injected(signals.kill(scene.cluster, *sentinels, *names))
+
+
 def stop_s3(scene: Scene) -> Injected:
     began = time.monotonic()
     scene.cluster.stop("s3")
