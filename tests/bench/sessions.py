@@ -100,6 +100,10 @@ def session_db_store(directory: Path, postgres: Postgres) -> Any:
     from odoo.addons.session_db.pg_session_store import PGSessionStore
     from odoo.http import Session
 
+    # The tests' servers do without; a real one does not.
+    for parameter in ("fsync", "full_page_writes"):
+        postgres.execute(f"ALTER SYSTEM SET {parameter} = on")
+    postgres.execute("SELECT pg_reload_conf()")
     postgres.execute(f"CREATE DATABASE sessions OWNER {ODOO_ROLE}")
     uri = (
         f"postgresql://{ODOO_ROLE}:{postgres.odoo_password}@{postgres.address}:{postgres.port}"
