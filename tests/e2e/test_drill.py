@@ -20,6 +20,7 @@ ONCE = {
     Fault.OLD_PRIMARY_RETURNS,
     Fault.ETCD_QUORUM_LOSS,
     Fault.KILL_REDIS_MASTER,
+    Fault.KILL_ALL_REDIS,
     Fault.STOP_S3,
 }
 FIRST = {Fault.KILL_SIDECAR: 3}  # killed just after the proof, and then both of them
