@@ -74,7 +74,8 @@ class Watch:
             try:
                 pause = self.turn(time.monotonic())
             except (*FAILURES, psycopg2.Error, SessionStoreUnavailable, OSError) as error:
-                _logger.info("Redis could not be told of the sessions it missed: %s", error)
+                # The requests say that Redis is away; a database that is away is waited for.
+                _logger.debug("Redis could not be told of the sessions it missed: %s", error)
                 pause = _SOON
             except Exception:
                 _logger.exception("Watching the session store failed; goes on")

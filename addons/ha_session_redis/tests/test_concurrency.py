@@ -1,6 +1,7 @@
 """Many threads on one session: nobody resurrects it, nobody loses a login."""
 
 import functools
+import os
 import random
 import threading
 
@@ -9,8 +10,10 @@ from odoo.tools import mute_logger
 
 from .common import IDENTIFIER, PrivateStore
 
-THREADS = 12
-ROUNDS = 40
+#: HA_TEST_LONG=1 is the long run: ten thousand operations by fifty threads, and more.
+LONG = bool(os.environ.get("HA_TEST_LONG"))
+THREADS = 50 if LONG else 12
+ROUNDS = 200 if LONG else 40
 
 
 @tagged("post_install", "-at_install")
@@ -41,7 +44,7 @@ class TestConcurrency(PrivateStore, TransactionCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
         self.assertEqual(errors, [])
 
     def _request(self, sid, number):

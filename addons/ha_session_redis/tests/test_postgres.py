@@ -8,6 +8,7 @@ from odoo.service.security import check_session
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from ..breaker import Breaker
 from ..login import PROVISIONAL
 from .common import IDENTIFIER, PrivateStore
 
@@ -138,6 +139,21 @@ class TestLostData(PrivateStore, TransactionCase):
         self.store.watch.reconcile(60)
         self.assertEqual(self.store.get(old.sid)["next_sid"], session.sid)
         self.assertTrue(self.exists(session))
+
+    def test_a_lost_logout_is_told_again_after_a_failover(self):
+        """A failover of the Sentinels that nobody but the retries noticed."""
+        session, revoked = self.logged_in(), self.logged_in()
+        copies = {key: self.redis.dump(key) for key in self.keys()}
+        self.store.delete(session)
+        self.store.delete_from_identifiers([revoked.sid[:IDENTIFIER]])
+        self.redis_loses_everything()
+        for key, value in copies.items():
+            self.redis.restore(key, 3600_000, value)
+        self.assertTrue(self.exists(session), "or there is nothing to tell")
+        self.store.connection._state.breaker = Breaker(ended=time.monotonic())
+        self.watch_turns()
+        self.assertFalse(self.exists(session))
+        self.assertFalse(self.exists(revoked))
 
     def test_idle_sessions_end_in_time(self):
         session = self.logged_in()
