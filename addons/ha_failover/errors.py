@@ -7,7 +7,8 @@
           ├── ConnectionLost        the transaction died before COMMIT was sent, or never committed
           ├── DatabaseUnavailable   no writable database within the hold budget
           │    └── HoldLimitReached  not waited for: enough requests wait already
-          └── OutcomeUnknown        COMMIT was sent and its outcome could not be found out
+          ├── OutcomeUnknown        COMMIT was sent and its outcome could not be found out
+          └── AlreadyMarked         the request came before, on this node or on another
 """
 
 from collections.abc import Iterator
@@ -55,6 +56,10 @@ class HoldLimitReached(DatabaseUnavailable):
 
 class OutcomeUnknown(FailoverError):
     """COMMIT was sent, no answer came, and it could not be resolved within the hold budget."""
+
+
+class AlreadyMarked(FailoverError):
+    """A marker of this very request is there: it came before. Its present transaction is void."""
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

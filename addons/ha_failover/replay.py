@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg2
 from odoo.addons.ha_base.settings import current
 
 from . import caches, work
-from .errors import DatabaseUnavailable, chain, unresolved, was_lost
+from .errors import AlreadyMarked, DatabaseUnavailable, chain, unresolved, was_lost
 from .gate import budget
+from .resubmission import lookup
+from .resubmission.request import Request
 from .settings import Settings
 from .work import Verdict
 
@@ -20,15 +23,29 @@ _PAUSE = 0.05
 
 
 class Unanswerable(Exception):
-    """The unit failed for good because of the database's outage; ``verdict`` says why."""
+    """The unit failed for good because of an outage; ``verdict`` says why."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.value)
         self.verdict = verdict
 
 
+class AnsweredBefore(Exception):
+    """The request came before and was committed; ``answer`` is what was kept of its answer."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__("it came before and was saved")
+        self.answer = answer
+
+
 def run(
-    attempt: Callable[[], Any], rewind: Callable[[], None], label: str, *, limited: bool = True
+    attempt: Callable[[], Any],
+    rewind: Callable[[], None],
+    label: str,
+    *,
+    limited: bool = True,
+    request: Request | None = None,
+    keep: Callable[[Any], bytes | None] | None = None,
 ) -> Any:
     """Run ``attempt`` until it is answered; run it again, whole, when its connection was lost.
 
@@ -36,16 +53,25 @@ def run(
     :param rewind: makes the work repeatable again; may raise :class:`Unanswerable`
     :param label: names the work in the log
     :param limited: does it count, while it waits, for ``hold_limit``?
+    :param request: what is known of the request, where it may come a second time
+    :param keep: makes of the result what such a request is answered then
     :raises Unanswerable: within the hold budget there was neither an answer nor a safe replay
+    :raises AnsweredBefore: the request was committed when it came before; nothing is done again
     """
-    with work.unit(limited) as unit, budget(current(Settings).hold_timeout) as deadline:
+    with work.unit(limited, request, keep) as unit, budget(current(Settings).hold_timeout) as deadline:
         while True:
             unit.begin_attempt()
             try:
                 return attempt()
             except Exception as error:
                 if not was_lost(error):
+                    if request is not None and not unit.commits:
+                        _give_kept_answer(lookup.refuse, request, label, error)
                     raise
+                if any(isinstance(e, AlreadyMarked) for e in chain(error)):
+                    if request is None:
+                        raise  # to the unit that is the request
+                    _give_kept_answer(lookup.find, request, label, error)
                 verdict = work.judge(
                     result=unit.result is not work.MISSING,
                     commits=unit.commits,
@@ -67,6 +93,25 @@ def run(
             caches.distrust()  # this thread may have filled them after they were cleared
             rewind()
             time.sleep(_PAUSE)
+
+
+def _give_kept_answer(
+    look: Callable[[Request], lookup.Found], request: Request, label: str, error: Exception
+) -> None:
+    """Returns if the request was not committed when it came before, if it did."""
+    try:
+        found = look(request)
+    except psycopg2.Error:
+        _logger.error("%s: whether it was saved before can't be found out", label, exc_info=True)
+        raise Unanswerable(Verdict.UNKNOWN) from error
+    if found.committed:
+        _logger.info("%s came before, and was saved", label)
+        if found.answer is None:
+            raise Unanswerable(Verdict.ANSWERED) from error
+        raise AnsweredBefore(found.answer) from error
+    if found.refused and look is lookup.find:
+        raise Unanswerable(Verdict.REFUSED) from error
+    request.generation = found.generation
 
 
 def _cause(error: BaseException) -> str:

@@ -60,6 +60,15 @@ class Settings:
         parse.integer(1, 7200),
         "Seconds of silence after which TCP keepalives are sent on a database connection.",
     )
+    request_id_header: str | None = setting(
+        None,
+        parse.text,
+        "Header in which the balancer gives each request an id of its own, and which it keeps when "
+        "it sends a request again because a node died. A request that was saved is then not done "
+        "again, but answered as it was. The balancer must overwrite what clients send in it, and "
+        "each database must have the app ha_failover.",
+        example="X-Request-ID",
+    )
     commit_markers: bool = setting(
         True,
         parse.boolean,

@@ -6,11 +6,13 @@ serialization failures repeats the work over them too.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from .resubmission.request import Request
 
 _local = threading.local()
 
@@ -35,15 +37,23 @@ class Unit:
     result: Any = field(default=MISSING)
     #: may only so many of its kind wait at once?
     limited: bool = True
+    #: what is known of the request, where it may come a second time
+    request: Request | None = None
+    #: makes of a result what is kept beside the marker; None where it can't be kept
+    keep: Callable[[Any], bytes | None] | None = None
+    #: that, of the result that is about to be committed
+    kept: bytes | None = None
 
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
-        self.cursor, self.commits, self.result = None, 0, MISSING
+        self.cursor, self.commits, self.result, self.kept = None, 0, MISSING, None
 
     def committed(self, cursor: Any) -> None:
         """A transaction that wrote was committed on ``cursor``."""
         if cursor is self.cursor:
             self.commits += 1
+            if self.request is not None:
+                self.request.marked = True
 
 
 def current() -> Unit | None:
@@ -53,9 +63,13 @@ def current() -> Unit | None:
 
 
 @contextmanager
-def unit(limited: bool = True) -> Iterator[Unit]:
+def unit(
+    limited: bool = True,
+    request: Request | None = None,
+    keep: Callable[[Any], bytes | None] | None = None,
+) -> Iterator[Unit]:
     """Open a unit; what was committed inside makes the outer one unrepeatable."""
-    new = Unit(parent=current(), limited=limited)
+    new = Unit(parent=current(), limited=limited, request=request, keep=keep)
     _local.unit = new
     try:
         yield new
@@ -74,6 +88,8 @@ class Verdict(Enum):
     UNKNOWN = "a commit is in doubt and could not be resolved"
     EXPIRED = "no writable database within the hold budget"
     UPLOAD = "an upload can't be read a second time"
+    ANSWERED = "it came before and was saved; its answer was not kept"
+    REFUSED = "it came before and was answered with an error"
 
 
 def judge(

@@ -9,7 +9,8 @@ import psycopg2
 import psycopg2.extensions
 from odoo.addons.ha_base.settings import current
 
-from ..errors import ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost
+from .. import work
+from ..errors import AlreadyMarked, ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost
 from ..gate import remaining
 from ..gate.link import ends_at
 from ..gate.proof import timeline_of
@@ -34,9 +35,17 @@ def mark(cursor: Any) -> str | None:
     """Insert a marker into the cursor's transaction; None where the database has no table."""
     if not current(Settings).commit_markers or not _table_exists(cursor):
         return None
-    token = str(table.new_token(time.time_ns()))
+    unit = work.current()
+    request = unit.request if unit is not None and unit.cursor is cursor else None
     try:
-        _insert(cursor, token)
+        if unit is None or request is None or request.marked or request.dbname != cursor.dbname:
+            token = str(table.new_token(time.time_ns()))
+            _insert(cursor, table.MARK, (token,))
+        else:
+            token = request.token
+            _insert(cursor, table.MARK_REQUEST, (token, unit.kept))
+    except psycopg2.errors.UniqueViolation as error:
+        raise AlreadyMarked("this request came before") from error
     except psycopg2.errors.UndefinedTable:
         # Another database has the name now. This transaction is lost, those that follow are not.
         _has_table.pop(cursor.dbname, None)
@@ -44,13 +53,13 @@ def mark(cursor: Any) -> str | None:
     return token
 
 
-def _insert(cursor: Any, token: str) -> None:
+def _insert(cursor: Any, statement: str, values: tuple[object, ...]) -> None:
     proven = getattr(cursor._cnx, "_ha_timeline", None)
     if proven is None:
-        cursor._obj.execute(table.MARK, (token,))
+        cursor._obj.execute(statement, values)
         return
     # Through a pooler each transaction may be on another server link than the last.
-    cursor._obj.execute(table.MARK_AND_TELL, (token,))
+    cursor._obj.execute(statement + table.TELL, values)
     _check_timeline(cursor._cnx, cursor._obj.fetchone()[0])
 
 
@@ -145,6 +154,9 @@ def commit(cursor: Any, connect: Connect) -> None:
         "A COMMIT in doubt was resolved: %scommitted (%s)", "" if committed else "not ", doubt
     )
     if not committed:
+        unit = work.current()
+        if unit is not None and unit.request is not None and token == unit.request.token:
+            unit.request.generation += 1  # the resolution keeps this token for good
         _drop(connection)
         raise ConnectionLost("connection lost during COMMIT; nothing was saved") from doubt
 

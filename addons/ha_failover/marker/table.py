@@ -13,9 +13,13 @@ CREATE = f"""
     CREATE TABLE IF NOT EXISTS {TABLE} (
         token uuid PRIMARY KEY,
         resolution boolean NOT NULL DEFAULT false,
+        answer bytea,
         created_at timestamptz NOT NULL DEFAULT clock_timestamp()
     )
 """
+
+#: What the table of version 19.0.1.0.0 lacks.
+UPGRADE = f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS answer bytea"
 
 #: Rows come and go in the order of their age, so whole pages are freed and used again: vacuumed
 #: after each purge, and never shortened, for which PostgreSQL would lock the table.
@@ -32,8 +36,11 @@ EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
 #: In the transaction that wrote, just before its COMMIT.
 MARK = f"INSERT INTO {TABLE} (token) VALUES (%s::uuid)"
 
+#: The same for a request that may come again: with what it will be answered, if that is known.
+MARK_REQUEST = f"INSERT INTO {TABLE} (token, answer) VALUES (%s::uuid, %s)"
+
 #: Through a pooler the same also tells where the transaction is.
-MARK_AND_TELL = f"{MARK} RETURNING {WAL_FILE}"
+TELL = f" RETURNING {WAL_FILE}"
 
 #: In a transaction of its own (autocommit, READ COMMITTED). It waits for the original where that
 #: still runs. It may be repeated, should *its* answer be lost: the row says who wrote it first.
@@ -53,6 +60,15 @@ END_WAITING = f"""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE state = 'idle in transaction' AND pid <> pg_backend_pid()
       AND query LIKE 'INSERT INTO {TABLE} %%' AND strpos(query, %s) > 0
+"""
+
+#: The rows of a request's tokens.
+FIND = f"SELECT token::text, resolution, answer FROM {TABLE} WHERE token = ANY(%s::uuid[])"
+
+#: Like RESOLVE, by who answers the request with an error: nobody else may still commit it.
+REFUSE = f"""
+    INSERT INTO {TABLE} AS marker (token, resolution, answer) VALUES (%s::uuid, true, '')
+    ON CONFLICT (token) DO UPDATE SET resolution = marker.resolution
 """
 
 PURGE = f"DELETE FROM {TABLE} WHERE created_at < clock_timestamp() - %s * interval '1 second'"

@@ -14,6 +14,7 @@ class CommitMarker(models.AbstractModel):
     def init(self):  # pylint: disable=missing-return
         super().init()
         self.env.cr.execute(table.CREATE)
+        self.env.cr.execute(table.UPGRADE)
         self.env.cr.execute(table.KEEP_SMALL)
 
     @api.model

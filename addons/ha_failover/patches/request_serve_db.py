@@ -9,6 +9,8 @@ from odoo.exceptions import UserError
 from werkzeug.wrappers import Response
 
 from .. import replay, work
+from ..resubmission import answer
+from ..resubmission.request import request_of
 from ..work import Verdict
 
 #: Seconds after which a browser or balancer may try again.
@@ -22,6 +24,10 @@ _MESSAGES = {
     "was saved. Please check what was done before you repeat it.",
     Verdict.UNKNOWN: "The database failed over while this operation was being saved, and whether it "
     "was saved could not be found out. Please check before you repeat it.",
+    Verdict.ANSWERED: "The server that worked on this operation was lost after it had saved it, at "
+    "least in part. Please check what was done before you repeat it.",
+    Verdict.REFUSED: "The server that worked on this operation was lost. Nothing was saved; please "
+    "try again.",
 }
 
 
@@ -32,11 +38,31 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         path = self.httprequest.path
         label = f"{self.httprequest.method} {path}"
         try:
-            return replay.run(lambda: original(self), lambda: _rewind(self), label)
+            return replay.run(
+                lambda: original(self),
+                lambda: _rewind(self),
+                label,
+                request=request_of(self.httprequest, self.db),
+                keep=lambda response: _keep(self, response),
+            )
+        except replay.AnsweredBefore as before:
+            status, headers, body = answer.decode(before.answer)
+            return Response(body, status, headers)
         except replay.Unanswerable as error:
             return _answer(self, error.verdict)
 
     return _serve_db
+
+
+def _keep(request: Any, response: Any) -> bytes | None:
+    if response.is_streamed or response.is_qweb:
+        return None
+    return answer.encode(
+        response.status_code,
+        list(response.headers.items()),
+        response.get_data(),
+        session_cookie=request.httprequest.cookies.get("session_id"),
+    )
 
 
 def _rewind(request: Any) -> None:
@@ -61,7 +87,7 @@ def _answer(request: Any, verdict: Verdict) -> Any:
     """
     if verdict is not Verdict.EXPIRED and request.dispatcher.routing_type != "http":
         return request.dispatcher.handle_error(UserError(_MESSAGES[verdict]))
-    repeatable = verdict in (Verdict.EXPIRED, Verdict.UPLOAD)
+    repeatable = verdict in (Verdict.EXPIRED, Verdict.UPLOAD, Verdict.REFUSED)
     headers = {"Cache-Control": "no-store"}
     if repeatable:
         headers["Retry-After"] = str(RETRY_AFTER)

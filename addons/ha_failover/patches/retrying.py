@@ -22,6 +22,8 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
             returned.clear()
             result = func()
             returned[:] = (result, unit.commits)
+            if unit.request is not None and unit.keep is not None:
+                unit.kept = unit.keep(result)
             return result
 
         try:

@@ -37,6 +37,7 @@ def _common(layout: Layout) -> str:
 global
     maxconn 2000
     log stdout format raw local0
+    tune.bufsize 65536  # the largest request that can be sent again
     stats socket {admin_socket(layout)} mode 600 level admin
 
 defaults
@@ -69,6 +70,7 @@ frontend {variant}
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
     http-request set-header X-Forwarded-Proto http
     use_backend {variant}_websocket if {{ path_beg /websocket }}
+    http-request set-header X-Request-ID %[uuid()]
     default_backend {variant}_odoo
 """
 
@@ -77,8 +79,10 @@ def _suite(layout: Layout) -> str:
     """The bare check of the guides, answered by the gevent port: busy workers cannot fail it.
 
     A server gets as many requests as it has workers; the rest wait here, and go to the other node
-    when theirs dies. What was sent to a node that died is sent again only if it is a GET: only the
-    node could tell whether a POST took effect.
+    when theirs dies. What was sent to a node that died is sent again, a POST too: by its id the
+    other node knows whether it took effect. But not the database manager's, which has no markers.
+    One refused connection marks a server down until its next check: while the other node is full,
+    each retry would choose the dead one, which has the fewest connections.
     """
     servers = "\n".join(
         f"    server {h.name} {h.address}:{at.ODOO_PORT} maxconn {at.ODOO_WORKERS}"
@@ -95,9 +99,9 @@ backend suite_odoo
     option httpchk GET /web/health
     option redispatch 1
     retry-on conn-failure empty-response
-    http-request disable-l7-retry unless METH_GET
+    http-request disable-l7-retry if {{ path_beg /web/database }}
     timeout queue 90s
-    default-server check port {at.GEVENT_PORT} inter 1s fall 2 rise 1
+    default-server check port {at.GEVENT_PORT} inter 1s fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down
 {servers}
 
 backend suite_websocket

@@ -124,6 +124,7 @@ def suite_settings(layout: Layout, secrets: Secrets, host: Host) -> dict[str, st
         "s3_bucket": at.S3_BUCKET,
         "s3_access_key": secrets.s3_access_key,
         "s3_addressing_style": "path",
+        "request_id_header": "X-Request-ID",
     }
 
 

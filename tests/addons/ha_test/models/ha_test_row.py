@@ -81,3 +81,8 @@ class HaTestRow(models.Model):
         """Write a row; once it is committed, do something else for a while."""
         self.create({"token": token})
         self.env.cr.postcommit.add(lambda: time.sleep(seconds))
+
+    def write_then_unlink(self):
+        """Fails when it is done a second time: there is no such record any more."""
+        self.write({"token": "about to go"})
+        return self.unlink()
