@@ -58,7 +58,10 @@ def run(
     :raises Unanswerable: within the hold budget there was neither an answer nor a safe replay
     :raises AnsweredBefore: the request was committed when it came before; nothing is done again
     """
-    with work.unit(limited, request, keep) as unit, budget(current(Settings).hold_timeout) as deadline:
+    with (
+        work.unit(limited, request, keep) as unit,
+        budget(current(Settings).hold_timeout) as deadline,
+    ):
         while True:
             unit.begin_attempt()
             try:

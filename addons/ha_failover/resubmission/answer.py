@@ -12,7 +12,9 @@ LARGEST_BODY = 64 << 10
 Headers = Sequence[tuple[str, str]]
 
 
-def encode(status: int, headers: Headers, body: bytes, *, session_cookie: str | None) -> bytes | None:
+def encode(
+    status: int, headers: Headers, body: bytes, *, session_cookie: str | None
+) -> bytes | None:
     """None for what must not be kept: a large answer, and one that hands a new session out (its
     cookie is a secret).
 
@@ -24,7 +26,9 @@ def encode(status: int, headers: Headers, body: bytes, *, session_cookie: str | 
     for name, value in headers:
         if name.lower() != "set-cookie":
             kept.append([name, value])
-        elif value.startswith("session_id=") and not value.startswith(f"session_id={session_cookie};"):
+        elif value.startswith("session_id=") and not value.startswith(
+            f"session_id={session_cookie};"
+        ):
             return None
     return json.dumps([status, kept]).encode() + b"\n" + body
 
