@@ -66,7 +66,7 @@ class Fallback:
 
     # -- instead of Redis -----------------------------------------------------------------------
 
-    def read(self, sid: str) -> str | None:
+    def fetch(self, sid: str) -> str | None:
         """The document of a sid; None only when no database of this host has it."""
         candidates = self._databases.candidates()
         complete = bool(candidates)
@@ -74,7 +74,7 @@ class Fallback:
             if not self._databases.has_tables(name):
                 complete = False
                 continue
-            found = self._run(name, lambda documents: documents.read(sid))
+            found = self._run(name, lambda documents: documents.fetch(sid))
             if found is not None:
                 status.counters.fallback_reads += 1
                 return found[0]
@@ -82,7 +82,7 @@ class Fallback:
             raise SessionStoreUnavailable
         return None
 
-    def write(self, name: str | None, work: Callable[[PostgresDocuments], Verdict]) -> Verdict:
+    def perform(self, name: str | None, work: Callable[[PostgresDocuments], Verdict]) -> Verdict:
         """The verdict of ``work`` on that database's documents."""
         status.counters.fallback_writes += 1
         return self._run(name, work)

@@ -16,7 +16,7 @@ class Files:
     def __init__(self) -> None:
         self._path = os.path.join(config["data_dir"], "sessions")
 
-    def read(self, sid: str) -> tuple[dict, float] | None:
+    def fetch(self, sid: str) -> tuple[dict, float] | None:
         """(session, seconds since it was saved), None where there is no such file."""
         path = os.path.join(self._path, sid[:2], sid)
         try:

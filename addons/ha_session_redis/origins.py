@@ -49,7 +49,7 @@ class Origins:
         if now - self._absent.get(key, -_ABSENT_FOR) < _ABSENT_FOR:
             return None
         if self._adopt_from_postgres(sid, self._databases.candidates()) or self.adopt_file(sid):
-            return self._documents.read(sid)
+            return self._documents.fetch(sid)
         if len(self._absent) >= _ABSENT_MOST:
             self._absent.clear()
         self._absent[key] = now
@@ -77,7 +77,7 @@ class Origins:
                 continue
             try:
                 found = self._databases.transaction(
-                    name, lambda cursor: PostgresDocuments(cursor, dirty=False).read(sid)
+                    name, lambda cursor: PostgresDocuments(cursor, dirty=False).fetch(sid)
                 )
             except NoTable:
                 continue
@@ -88,7 +88,7 @@ class Origins:
 
     def adopt_file(self, sid: str) -> bool:
         """Have Redis take over a session in a file; False where there is none that lives."""
-        found = self.files.read(sid)
+        found = self.files.fetch(sid)
         if found is None:
             return False
         session, age = found

@@ -28,7 +28,7 @@ class RedisDocuments:
         """The key of an identifier's index."""
         return f"{self._prefix}:sessions:{{{identifier}}}"
 
-    def read(self, sid: str) -> bytes | None:
+    def fetch(self, sid: str) -> bytes | None:
         """The document, None where there is none.
 
         :raises redis.ResponseError: when something else is stored there

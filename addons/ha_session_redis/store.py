@@ -176,14 +176,14 @@ class RedisSessionStore(SessionStore):
 
     def _read(self, sid: str) -> bytes | str | None:
         try:
-            content = self.documents.read(sid)
+            content = self.documents.fetch(sid)
             if content is not None:
                 status.counters.hits += 1
                 return content
             status.counters.misses += 1
             return self._origins.read_through(sid)
         except SessionStoreUnavailable:
-            return self._fallback.read(sid)
+            return self._fallback.fetch(sid)
 
     def _write(
         self, session: Session, env: Any, operation: Callable[[Any, bool], Verdict]
@@ -201,7 +201,7 @@ class RedisSessionStore(SessionStore):
                     verdict = operation(self.documents, found.word == "saved")
             return verdict
         except SessionStoreUnavailable:
-            return self._fallback.write(
+            return self._fallback.perform(
                 self._home(session, env), lambda documents: operation(documents, stored)
             )
 

@@ -62,7 +62,7 @@ class Transfer:
             yield
 
     def _import(self, sid: str) -> str:
-        if self._store.documents.read(sid) is not None:
+        if self._store.documents.fetch(sid) is not None:
             return "known"
         return "imported" if self._store.adopt_file(sid) else "expired"
 

@@ -60,17 +60,17 @@ class PlainRedis(Server):
 
 
 class ShardedRedis:
-    """A Redis Cluster of three primaries without replicas."""
+    """A Redis Cluster of three primaries without replicas; ``lines`` as for each server."""
 
-    def __init__(self) -> None:
-        lines = (
+    def __init__(self, *lines: str) -> None:
+        common = (
             "cluster-enabled yes",
             "cluster-config-file nodes.conf",
             # Else they take the kernel's choice of source, 127.0.0.1, for each other's address.
             "cluster-announce-ip {address}",
             "bind-source-addr {address}",
         )
-        self.nodes = [PlainRedis(*lines) for _ in range(3)]
+        self.nodes = [PlainRedis(*common, *lines) for _ in range(3)]
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 from odoo.cli.command import Command
@@ -57,9 +58,9 @@ def _transfer():
         )
     if store.connection.clustered:
         sys.exit("The sessions of a Redis Cluster are taken over at their first use only")
-    from odoo.addons.ha_session_redis.transfer import Transfer  # noqa: PLC0415
-
-    return Transfer(store, Path(config["data_dir"]) / "sessions")
+    # Odoo loads this file as a module of its own, so that nothing here is relative to the addon.
+    transfer = import_module("odoo.addons.ha_session_redis.transfer")
+    return transfer.Transfer(store, Path(config["data_dir"]) / "sessions")
 
 
 def _report(transfer, steps):

@@ -26,7 +26,7 @@ class PostgresDocuments:
         self._cursor = cursor
         self._dirty = dirty
 
-    def read(self, sid: str) -> tuple[str, int] | None:
+    def fetch(self, sid: str) -> tuple[str, int] | None:
         """(document, milliseconds left) of a sid that is alive; not above 0 only in the grace."""
         ended, document, sealed, left, _others = self._look(sid)
         if ended is not None or document is None:

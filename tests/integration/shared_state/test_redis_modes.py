@@ -47,8 +47,11 @@ def assert_contract(store: Any) -> None:
 
 
 def test_a_cluster() -> None:
-    with ShardedRedis() as sharded:
-        store = open_store(redis_cluster=sharded.addresses[:2])
+    commands = "+@read +@write +@scripting +time +ping +cluster|slots +cluster|shards +command"
+    with ShardedRedis(f"user odoo on >{PASSWORD} ~odoo:* {commands}") as sharded:
+        store = open_store(
+            redis_cluster=sharded.addresses[:2], redis_username="odoo", redis_password=PASSWORD
+        )
         assert_contract(store)
         for _ in range(20):
             store.save(store.new())

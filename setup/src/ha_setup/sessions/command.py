@@ -36,7 +36,7 @@ def sessions(verb: str, store: str | None, config: Path, odoo: str, yes: bool) -
     if program is None:
         raise SetupError(f"--odoo {odoo}: no such command")
     command = [program, f"--addons-path={addons_path(config)}", "ha_sessions", verb]
-    command += [store] * bool(store) + ["--yes"] * yes + ["-c", str(config)]
+    command += [*([store] if store else []), *["--yes"] * yes, "-c", str(config)]
     sys.stdout.flush()
     os.execv(program, command)
 
