@@ -5,13 +5,16 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from odoo.addons.ha_base.settings import current
+from odoo.tools import config
 
+from .cache import Cache
 from .errors import ObjectDamaged, StorageUnavailable
 from .location import Location
 from .settings import Settings
@@ -41,6 +44,10 @@ class Bucket:
         self.settings = settings
         self.pid = os.getpid()
         self._conditional = True
+        directory = settings.s3_cache_directory or os.path.join(
+            config["data_dir"], "ha_attachment_cache"
+        )
+        self._cache = Cache(Path(directory), settings.s3_cache_size)
         self._client = boto3.session.Session().client(
             "s3",
             endpoint_url=settings.s3_endpoint_url,
@@ -76,13 +83,15 @@ class Bucket:
         try:
             self._call("write", location, lambda: self._client.put_object(**request))
         except ClientError as error:
-            if _status(error) == 412:
-                return  # it is there: the name is the content's
-            if _status(error) != 501:
+            if _status(error) == 501:
+                # A service that does not know conditional writes. Writing the same again is safe.
+                self._conditional = False
+                self.put(location, content)
+                return
+            if _status(error) != 412:
                 raise self._refused("write", location, error) from error
-            # A service that does not know conditional writes. Writing the same again is safe.
-            self._conditional = False
-            self.put(location, content)
+            # It is there: the name is the content's.
+        self._cache.write(location.sha256, content)
 
     def get(self, location: Location) -> bytes:
         """The verified content.
@@ -90,6 +99,9 @@ class Bucket:
         :raises StorageUnavailable: when S3 does not answer, or not completely
         :raises ObjectDamaged: when the object is missing or isn't what was stored
         """
+        kept = self._cache.read(location.sha256)
+        if kept is not None:
+            return kept
         try:
             content = self._read(location)
             if not location.holds(content):
@@ -106,6 +118,7 @@ class Bucket:
                 location.store_fname,
             )
             raise ObjectDamaged
+        self._cache.write(location.sha256, content)
         return content
 
     def has(self, location: Location, size: int) -> bool:
@@ -132,6 +145,7 @@ class Bucket:
             self._call("delete", location, lambda: self._client.delete_object(**request))
         except ClientError as error:
             raise self._refused("delete", location, error) from error
+        self._cache.remove(location.sha256)
 
     def _read(self, location: Location) -> bytes:
         def read() -> bytes:

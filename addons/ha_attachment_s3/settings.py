@@ -94,6 +94,19 @@ class Settings:
         "Images of records (res_field) up to this size stay in the database, where each node "
         "reads them without a further request.",
     )
+    s3_cache_size: int = setting(
+        1 << 30,
+        parse.size,
+        "How many bytes of contents each node keeps on its disk, so that they are read again "
+        "without S3, also while S3 is away; 0 keeps none.",
+        example="5GB",
+    )
+    s3_cache_directory: str | None = setting(
+        None,
+        parse.path,
+        "Where it keeps them; all databases of the node share it. Left out: "
+        "ha_attachment_cache in data_dir.",
+    )
     s3_garbage_grace: float = setting(
         604800.0,
         _grace,

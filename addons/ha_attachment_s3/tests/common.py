@@ -36,7 +36,9 @@ class InBucket:
         from ..bucket import bucket
 
         self.bucket = bucket
-        self.configure(replace(configured(), s3_prefix=f"test/{secrets.token_hex(6)}"))
+        self.configure(
+            replace(configured(), s3_prefix=f"test/{secrets.token_hex(6)}", s3_cache_size=0)
+        )
         self.client = bucket()._client
         self.addCleanup(self._clean_up, self.settings)
         self.env["ir.config_parameter"].search([("key", "=", "ir_attachment.location")]).unlink()
