@@ -8,6 +8,8 @@ from pathlib import Path
 from odoo.cli.command import Command
 from odoo.tools import config
 
+#: Odoo loads this file as a module of its own, so that nothing here is relative to the addon.
+ADDON = "odoo.addons.ha_session_redis"
 VERBS = {
     "count": "say how many sessions are in files and in Redis",
     "import": "have Redis take over the sessions in files; the files stay",
@@ -22,8 +24,7 @@ class HaSessions(Command):
     name = "ha_sessions"
 
     def run(self, arguments):
-        for verb, text in VERBS.items():
-            self.parser.epilog = f"{self.parser.epilog or ''}{verb}: {text}\n"
+        self.parser.epilog = "\n".join(f"{verb}: {text}" for verb, text in VERBS.items())
         self.parser.add_argument("verb", choices=VERBS)
         self.parser.add_argument("store", nargs="?", choices=("files", "redis"), help="for purge")
         self.parser.add_argument("-c", "--config", required=True, help="odoo.conf")
@@ -33,16 +34,31 @@ class HaSessions(Command):
         if chosen.verb == "purge" and not (chosen.store and chosen.yes):
             sys.exit("purge needs the store, files or redis, and --yes: it can't be undone")
         transfer = _transfer()
-        if chosen.verb == "count":
-            print(f"files {sum(1 for _ in transfer.files())}")  # pylint: disable=print-used
-            print(f"redis {sum(1 for _ in transfer.sids())}")  # pylint: disable=print-used
-            return
-        steps = {
-            "import": transfer.import_files,
-            "export": transfer.export,
-            "purge": transfer.purge_redis if chosen.store == "redis" else transfer.purge_files,
-        }[chosen.verb]()
-        _report(transfer, steps)
+        failures = import_module(f"{ADDON}.connection").FAILURES
+        try:
+            _carry(transfer, chosen.verb, chosen.store)
+        except (import_module(f"{ADDON}.errors").SessionStoreUnavailable, *failures) as error:
+            reason = error.__cause__ or error
+            sys.exit(f"Redis or a database does not answer, run this again when it does: {reason}")
+
+
+def _carry(transfer, verb, store):
+    """Do what the verb says, with a line every second and at the end."""
+    if verb == "count":
+        print(f"files {sum(1 for _ in transfer.files())}")  # pylint: disable=print-used
+        print(f"redis {sum(1 for _ in transfer.sids())}")  # pylint: disable=print-used
+        return
+    steps = {
+        "import": transfer.import_files,
+        "export": transfer.export,
+        "purge": transfer.purge_redis if store == "redis" else transfer.purge_files,
+    }[verb]()
+    shown = time.monotonic()
+    for _ in steps:
+        if time.monotonic() - shown > 1:
+            shown = time.monotonic()
+            _show(transfer.done)
+    _show(transfer.done)
 
 
 def _transfer():
@@ -58,19 +74,7 @@ def _transfer():
         )
     if store.connection.clustered:
         sys.exit("The sessions of a Redis Cluster are taken over at their first use only")
-    # Odoo loads this file as a module of its own, so that nothing here is relative to the addon.
-    transfer = import_module("odoo.addons.ha_session_redis.transfer")
-    return transfer.Transfer(store, Path(config["data_dir"]) / "sessions")
-
-
-def _report(transfer, steps):
-    """Go through ``steps``; a line every second, and at the end."""
-    shown = time.monotonic()
-    for _ in steps:
-        if time.monotonic() - shown > 1:
-            shown = time.monotonic()
-            _show(transfer.done)
-    _show(transfer.done)
+    return import_module(f"{ADDON}.transfer").Transfer(store, Path(config["data_dir"]) / "sessions")
 
 
 def _show(done):

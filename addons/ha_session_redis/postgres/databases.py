@@ -69,7 +69,7 @@ class Databases:
 
     def here(self) -> str | None:
         """The database that this thread works for, None where there is none."""
-        if http.request and http.request.db:
+        if http.request and getattr(http.request, "db", None):
             return http.request.db
         return getattr(threading.current_thread(), "dbname", None)
 

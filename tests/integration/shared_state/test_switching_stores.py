@@ -39,11 +39,18 @@ def configuration(server: PlainRedis, tmp_path: Path) -> Path:
 
 
 def ha_sessions(configuration: Path, *arguments: str) -> str:
-    """Run the command; its last line."""
+    """Run the command; what it printed."""
+    done = run(configuration, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def run(configuration: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
     source = OdooSource.find()
     addons = ",".join(str(path) for path in [*source.addons, SUITE_ADDONS])
     command = [sys.executable, str(source.script), f"--addons-path={addons}", "ha_sessions"]
-    done = subprocess.run(
+    return subprocess.run(
         [*command, *arguments, "-c", str(configuration)],
         env={**os.environ, "PYTHONPATH": str(source.python_path)},
         capture_output=True,
@@ -51,8 +58,6 @@ def ha_sessions(configuration: Path, *arguments: str) -> str:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def open_store(server: PlainRedis, data_dir: Path) -> Any:
@@ -124,3 +129,17 @@ def test_there_and_back(server: PlainRedis, configuration: Path, tmp_path: Path)
     path = tmp_path / "sessions" / sids[7][:2] / sids[7]
     assert json.loads(path.read_text())["number"] == 7
     assert abs(time.time() - path.stat().st_mtime - DAY) < 120, "it keeps the life it had left"
+
+
+def test_an_absent_redis_and_a_careless_purge_are_one_line(
+    server: PlainRedis, configuration: Path
+) -> None:
+    done = run(configuration, "purge", "redis")
+    assert done.returncode != 0
+    assert "--yes" in done.stderr
+    server.end()
+    for verb in ("export", "count"):
+        done = run(configuration, verb)
+        assert done.returncode != 0
+        assert "run this again" in done.stderr
+        assert "Traceback" not in done.stderr
