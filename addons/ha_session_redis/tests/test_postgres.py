@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 from odoo import http, sql_db
 from odoo.service.security import check_session
@@ -43,6 +44,38 @@ class TestWriteThrough(PrivateStore, TransactionCase):
         cursor.close()
         self.assertFalse(self.exists(session))
         self.assertEqual(self.rows(session), [])
+
+    def test_a_rolled_back_login_takes_its_cookie_back_and_is_provisional_to_the_end(self):
+        """Odoo saves the session a second time at the end of the request that logged in."""
+        serving = SimpleNamespace(
+            future_response=http.FutureResponse(),
+            httprequest=SimpleNamespace(environ={"HTTP_HOST": "localhost"}),
+            db=None,
+            env=None,
+        )
+        http._request_stack.push(serving)
+        self.addCleanup(http._request_stack.pop)
+        session = self.store.new()
+        session.update(http.get_default_session(), db=self.env.cr.dbname, uid=2)
+        cursor = sql_db.db_connect(self.env.cr.dbname).cursor()
+        env = self.env(cr=cursor)
+        self.store.rotate(session, env)
+        session["late"] = True
+        self.store.save(session)
+        self.assertLessEqual(self.lifetime(session) * 1000, PROVISIONAL)
+        serving.future_response.set_cookie("other", "stays")
+        serving.future_response.set_cookie("session_id", session.sid)
+        cursor.rollback()
+        (cookie,) = serving.future_response.headers.getlist("Set-Cookie")
+        self.assertIn("other=stays", cookie)
+        self.assertFalse(self.exists(session))
+        self.store.rotate(session, env)
+        self.store.save(session)
+        cursor.commit()
+        cursor.close()
+        self.addCleanup(self.delete_rows, session.sid[:IDENTIFIER])
+        self.assertTrue(self.store.get(session.sid)["late"])
+        self.assertGreater(self.lifetime(session), 6 * 86400)
 
     def test_a_login_whose_connection_died_ends_by_itself(self):
         session = self.store.new()
