@@ -137,7 +137,8 @@ def process(original: Any, cls: Any, cron_cr: Any, job: dict[str, Any]) -> None:
 def _book(cls: Any, job: dict[str, Any], run: Run) -> bool:
     """Write what became of a job on the new primary, as Odoo would have; False when the primary
     knows nothing of the run, which then was lost with the old one."""
-    with budget(current(Settings).hold_timeout) as deadline:
+    with budget(current(Settings).hold_timeout) as hold:
+        deadline = hold.begin()
         while True:
             try:
                 with cls.pool.cursor() as cr:

@@ -60,7 +60,7 @@ def run(
     """
     with (
         work.unit(limited, request, keep) as unit,
-        budget(current(Settings).hold_timeout) as deadline,
+        budget(current(Settings).hold_timeout) as hold,
     ):
         while True:
             unit.begin_attempt()
@@ -71,6 +71,7 @@ def run(
                     if request is not None and not unit.commits:
                         _give_kept_answer(lookup.refuse, request, label, error)
                     raise
+                deadline = hold.begin()
                 if any(isinstance(e, AlreadyMarked) for e in chain(error)):
                     if request is None:
                         raise  # to the unit that is the request

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from ..errors import HoldLimitReached
 from .slots import slots
@@ -14,37 +15,66 @@ _held_lock = threading.Lock()
 _held: dict[int, int] = {}  # thread → depth; a dict, so that nested holds count once
 
 
+@dataclass
+class Budget:
+    """What a thread may still wait for a database.
+
+    Only waiting uses it up, so that work that takes long by itself has all of it when a failover
+    meets it. From :meth:`begin` on time does: what the work does then, it does again.
+    """
+
+    left: float
+    outer: "Budget | None"
+    #: a forked child inherits none: Odoo's master forks its workers from within a budget of zero
+    pid: int
+    _ends_at: float | None = None
+
+    def begin(self) -> float:
+        """The wait begins, if it has not begun before; return the moment (monotonic) it ends."""
+        if self._ends_at is None:
+            self._ends_at = time.monotonic() + self.remaining()
+        return self._ends_at
+
+    def remaining(self) -> float:
+        """Seconds, zero or more; an outer, smaller budget stays in force."""
+        if self._ends_at is not None:
+            return max(0.0, self._ends_at - time.monotonic())
+        return self.left if self.outer is None else min(self.left, self.outer.remaining())
+
+    def spend(self, seconds: float) -> None:
+        """So long was waited."""
+        self.left = max(0.0, self.left - seconds)
+        if self.outer is not None:
+            self.outer.spend(seconds)
+
+
 @contextmanager
-def budget(seconds: float) -> Iterator[float]:
-    """Bound every wait inside to ``seconds`` from now; an outer, shorter budget stays in force."""
-    before = _set()
-    mine = time.monotonic() + seconds
-    if before is not None:
-        mine = min(before, mine)
-    _local.deadline = (os.getpid(), mine)
+def budget(seconds: float) -> Iterator[Budget]:
+    """Bound all waits inside to ``seconds`` together."""
+    before = _current()
+    mine = _local.budget = Budget(seconds, before, os.getpid())
     try:
         yield mine
     finally:
-        _local.deadline = None if before is None else (os.getpid(), before)
+        _local.budget = before
 
 
-def _set() -> float | None:
-    """The deadline in force. A forked child doesn't inherit it: Odoo's master forks its workers
-    from within a budget of zero."""
-    pid, found = getattr(_local, "deadline", None) or (None, None)
-    return found if pid == os.getpid() else None
-
-
-def deadline(default: float) -> float:
-    """The moment (monotonic) at which this thread's waiting ends; ``default`` seconds from now
-    where no budget was set."""
-    found = _set()
-    return time.monotonic() + default if found is None else found
+def _current() -> Budget | None:
+    found: Budget | None = getattr(_local, "budget", None)
+    return found if found is not None and found.pid == os.getpid() else None
 
 
 def remaining(default: float) -> float:
-    """Seconds left to wait, zero or more."""
-    return max(0.0, deadline(default) - time.monotonic())
+    """Seconds that this thread may still wait; ``default`` where no budget was set."""
+    found = _current()
+    return default if found is None else found.remaining()
+
+
+def spend(seconds: float) -> None:
+    """This thread has waited so long."""
+    found = _current()
+    if found is not None:
+        found.spend(seconds)
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from ..errors import DatabaseUnavailable, is_lost
 from ..settings import Settings
 from ..topology.watcher import watcher
 from . import green
-from .budget import deadline as budget_deadline
-from .budget import held
+from .budget import held, remaining, spend
 from .hold import Decision, decide, retry_pause
 from .link import ends_at, remember
 from .pooling import LISTENING, check_once
@@ -149,8 +148,9 @@ class await_writable:  # noqa: N801 (reads as a verb in a with statement)
     def __init__(self, settings: Settings, readonly: bool = False) -> None:
         self._settings = settings
         self._readonly = readonly
-        self._deadline = budget_deadline(settings.hold_timeout)
+        self._deadline = time.monotonic() + remaining(settings.hold_timeout)
         self._holding: held | None = None
+        self._since = 0.0
         self._error: BaseException | None = None
 
     def __enter__(self) -> "await_writable":
@@ -159,6 +159,7 @@ class await_writable:  # noqa: N801 (reads as a verb in a with statement)
     def __exit__(self, *_error: object) -> None:
         if self._holding is not None:
             self._holding.__exit__(None, None, None)
+            spend(time.monotonic() - self._since)
 
     def failed(self, error: BaseException) -> None:
         """An attempt to connect failed; it is the cause if the budget runs out."""
@@ -190,7 +191,7 @@ class await_writable:  # noqa: N801 (reads as a verb in a with statement)
             limited = unit is not None and unit.limited
             holding = held(self._settings.hold_limit if limited else None)
             holding.__enter__()
-            self._holding = holding
+            self._holding, self._since = holding, time.monotonic()
             _logger.info(
                 "Waiting for a writable database, %.0f s at most%s",
                 max(0.0, self._deadline - time.monotonic()),

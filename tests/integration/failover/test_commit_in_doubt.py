@@ -66,7 +66,11 @@ def committed(postgres: Postgres, odoo: OdooServer) -> int:
 
 
 def unanswered_commit(
-    postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None], method: str
+    postgres: Postgres,
+    odoo: OdooServer,
+    synchronous: Callable[[bool], None],
+    method: str,
+    *more: object,
 ) -> Future[object]:
     """Call ``method`` for the token t; its COMMIT happens, and its connection dies unanswered."""
     client = odoo.client()
@@ -74,7 +78,7 @@ def unanswered_commit(
     argument = {"token": "t"} if method == "create" else "t"
     synchronous(True)
     with ThreadPoolExecutor() as pool:
-        answer: Future[object] = pool.submit(client.call, "ha.test.row", method, argument)
+        answer: Future[object] = pool.submit(client.call, "ha.test.row", method, argument, *more)
         wait_until(
             lambda: postgres.terminate_backends(HANGING, [odoo.dbname]) == 1,
             timeout=10,
@@ -90,6 +94,14 @@ def test_a_commit_that_happened_is_answered_as_success(
     assert unanswered_commit(postgres, odoo, synchronous, "create").result()
     assert committed(postgres, odoo) == 1
     assert "resolved: committed" in odoo.log_text()
+
+
+@pytest.mark.parametrize("odoo", [{"hold_timeout": 2}], indirect=True)
+def test_work_that_took_longer_than_a_hold_has_all_of_its_hold_left(
+    postgres: Postgres, odoo: OdooServer, synchronous: Callable[[bool], None]
+) -> None:
+    assert unanswered_commit(postgres, odoo, synchronous, "create_slowly", 3).result()
+    assert committed(postgres, odoo) == 1
 
 
 def test_post_commit_hooks_of_a_resolved_commit_run_once(
