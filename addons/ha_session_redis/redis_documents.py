@@ -1,5 +1,6 @@
 """Session documents in Redis: what the store asks for, as one atomic step each."""
 
+import logging
 from typing import Any
 
 import redis
@@ -8,6 +9,8 @@ from odoo.http import STORED_SESSION_BYTES
 from . import scripts
 from .connection import Connection
 from .documents import Verdict
+
+_logger = logging.getLogger(__name__)
 
 _SAVED = Verdict("saved")
 
@@ -121,7 +124,14 @@ class RedisDocuments:
             except redis.exceptions.NoScriptError:  # a new or restarted server
                 return client.eval(script, 2, *keys, rest, *arguments)
 
-        return self._connection.call(operation)
+        try:
+            return self._connection.call(operation)
+        except redis.ResponseError as error:  # something else is stored under these keys
+            _logger.warning(
+                "What Redis has of the session %s… is no session, it is dropped: %s", sid[:6], error
+            )
+            self._connection.call(lambda client: client.delete(*keys))
+            return self._connection.call(operation)
 
     def _run_each(self, script: str, identifiers: list[str]) -> list[Any]:
         if self._connection.clustered:  # its client has no scripts in pipelines

@@ -62,6 +62,20 @@ class TestContract(PrivateStore, TransactionCase):
         with self.assertLogs("odoo.addons.ha_session_redis.store", "WARNING"):
             self.assertEqual(dict(self.store.get(session.sid)), {})
 
+    def test_a_foreign_key_in_the_index_s_place_costs_one_session_only(self):
+        session = self.saved(uid=7)
+        index = self.store.documents.index_key(session.sid[:IDENTIFIER])
+        self.redis.set(index, "foreign", px=60000)
+        with self.assertLogs("odoo.addons.ha_session_redis.redis_documents", "WARNING"):
+            self.store.save(session)
+        self.assertTrue(self.exists(session))
+        self.store.delete(session)
+        self.assertFalse(self.exists(session))
+
+    def test_a_document_of_a_megabyte(self):
+        session = self.saved(uid=7, big="x" * (1 << 20))
+        self.assertEqual(len(self.store.get(session.sid)["big"]), 1 << 20)
+
     # -- the end of a session
 
     def test_delete_ends_the_session(self):
