@@ -42,6 +42,15 @@ def client(odoo: OdooServer) -> OdooClient:
     return client
 
 
+@pytest.fixture
+def copy(odoo: OdooServer, client: OdooClient) -> OdooClient:
+    """What the balancer sends again: as the client sent it, over another connection."""
+    copy = odoo.client()
+    copy.http.headers.update(client.http.headers)
+    copy.http.cookies.update(client.http.cookies)
+    return copy
+
+
 def rows(postgres: Postgres, odoo: OdooServer, token: str) -> int:
     ((count,),) = postgres.execute(
         "SELECT count(*) FROM ha_test_row WHERE token = %s", [token], dbname=odoo.dbname
@@ -78,11 +87,8 @@ def test_nobody_else_is_given_the_answer(
 
 
 def test_both_at_once_are_done_once(
-    postgres: Postgres, odoo: OdooServer, client: OdooClient
+    postgres: Postgres, odoo: OdooServer, client: OdooClient, copy: OdooClient
 ) -> None:
-    copy = odoo.client()
-    copy.http.headers.update(client.http.headers)
-    copy.http.cookies.update(client.http.cookies)
     with ThreadPoolExecutor() as pool:
         answers = [
             pool.submit(one.call, "ha.test.row", "create_slowly", "both", 0.5)
@@ -152,12 +158,9 @@ def test_a_plain_http_route(postgres: Postgres, odoo: OdooServer, client: OdooCl
 
 
 def test_a_commit_under_way_is_waited_for(
-    postgres: Postgres, odoo: OdooServer, client: OdooClient
+    postgres: Postgres, odoo: OdooServer, client: OdooClient, copy: OdooClient
 ) -> None:
     """The first node died, its COMMIT waits for a standby: the second request waits for it too."""
-    copy = odoo.client()
-    copy.http.headers.update(client.http.headers)
-    copy.http.cookies.update(client.http.cookies)
 
     def standby(names: str) -> None:
         postgres.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
