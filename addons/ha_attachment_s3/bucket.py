@@ -91,7 +91,7 @@ class Bucket:
             if _status(error) != 412:
                 raise self._refused("write", location, error) from error
             # It is there: the name is the content's.
-        self._cache.write(location.sha256, content)
+        self._cache.keep(location.sha256, content)
 
     def get(self, location: Location) -> bytes:
         """The verified content.
@@ -99,7 +99,7 @@ class Bucket:
         :raises StorageUnavailable: when S3 does not answer, or not completely
         :raises ObjectDamaged: when the object is missing or isn't what was stored
         """
-        kept = self._cache.read(location.sha256)
+        kept = self._cache.find(location.sha256)
         if kept is not None:
             return kept
         try:
@@ -118,7 +118,7 @@ class Bucket:
                 location.store_fname,
             )
             raise ObjectDamaged
-        self._cache.write(location.sha256, content)
+        self._cache.keep(location.sha256, content)
         return content
 
     def has(self, location: Location, size: int) -> bool:

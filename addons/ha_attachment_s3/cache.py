@@ -42,7 +42,7 @@ class Cache:
         self._added = size
         self._complained = False
 
-    def read(self, sha256: str) -> bytes | None:
+    def find(self, sha256: str) -> bytes | None:
         """The content, or None where it isn't kept."""
         path = self._path(sha256)
         try:
@@ -62,7 +62,7 @@ class Cache:
             return None
         return content
 
-    def write(self, sha256: str, content: bytes) -> None:
+    def keep(self, sha256: str, content: bytes) -> None:
         """Keep it, unless it is too large."""
         path = self._path(sha256)
         if len(content) * LARGEST_PART > self._size or path.exists():
