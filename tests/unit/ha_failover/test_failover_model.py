@@ -59,7 +59,8 @@ class Request(threading.Thread):
         """Let it run to its next operation, or to its end."""
         self._chosen = chosen
         # Odoo's own retry repeats what was committed in the request's midst: not ours to cure.
-        self.conflict |= chosen == "conflict"
+        midst = "commit" in self.plan or "nested" in self.plan
+        self.conflict |= chosen == "conflict" and midst
         self._go.release()
         assert self._stopped.acquire(timeout=20), "a request hangs outside of the database"
 
