@@ -19,6 +19,7 @@ ONCE = {
     Fault.FREEZE_PATRONI,
     Fault.OLD_PRIMARY_RETURNS,
     Fault.ETCD_QUORUM_LOSS,
+    Fault.KILL_ODOO_NODE,
     Fault.KILL_REDIS_MASTER,
     Fault.KILL_ALL_REDIS,
     Fault.STOP_S3,

@@ -1,7 +1,8 @@
 """Loopback addresses that stand for hosts, and free ports on them.
 
 All addresses come from one block ``127.19.<block>.x`` so that several test runs can share
-a machine. ``HA_TEST_BLOCK`` picks the block (default 60).
+a machine. ``HA_TEST_BLOCK`` picks the block (default 62); pytest-xdist's second worker has the
+next one, and so on.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ PORTS = range(20000, 32000)
 _hosts = itertools.count(101)
 
 
+def block() -> int:
+    """The third byte of this process's addresses."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    return int(os.environ.get("HA_TEST_BLOCK", "62")) + int(worker.removeprefix("gw"))
+
+
 def next_address() -> str:
     """Return a loopback address this process hasn't handed out yet."""
-    block = os.environ.get("HA_TEST_BLOCK", "60")
-    return f"127.19.{int(block)}.{101 + (next(_hosts) - 101) % 150}"
+    return f"127.19.{block()}.{101 + (next(_hosts) - 101) % 150}"
 
 
 def free_port(address: str) -> int:

@@ -7,13 +7,12 @@ nor freezing a process is. Needs root.
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 from contextlib import ExitStack
 from types import TracebackType
 
-from .addresses import free_port, wait_until
+from .addresses import block, free_port, wait_until
 from .etcd import Etcd
 from .processes import run_environment
 
@@ -24,8 +23,7 @@ class EtcdCluster:
     """Entering starts all members, leaving stops them and removes the namespace."""
 
     def __init__(self) -> None:
-        block = int(os.environ.get("HA_TEST_BLOCK", "60"))
-        self._here, self._there = f"10.19.{block}.241", f"10.19.{block}.242"
+        self._here, self._there = f"10.19.{block()}.241", f"10.19.{block()}.242"
         self._namespace = f"odoo-ha-etcd-{secrets.token_hex(3)}"
         self._link = f"hae{secrets.token_hex(3)}"
         self._stack = ExitStack()
