@@ -38,7 +38,10 @@ class BusClient:
         while len(self.messages) == before and (left := deadline - time.monotonic()) > 0:
             self.socket.settimeout(left)
             with contextlib.suppress(websocket.WebSocketTimeoutException):
-                self._collect(self.socket.recv())
+                # A ping is answered and given out too: else each would begin the wait anew.
+                kind, content = self.socket.recv_data(control_frame=True)
+                if kind == websocket.ABNF.OPCODE_TEXT:
+                    self._collect(content)
         return self.messages
 
     def wait_for(self, message: str, *, timeout: float) -> float:
@@ -52,7 +55,7 @@ class BusClient:
         return time.monotonic() - started
 
     def _collect(self, text: Any) -> None:
-        for item in json.loads(text) if text else []:
+        for item in json.loads(text):
             self.last = max(self.last, item["id"])
             if item["message"]["type"] == "ha_test":
                 self.messages.append(item["message"]["payload"])

@@ -167,6 +167,10 @@ class Cluster:
         """Whether every node of the current variant has its process."""
         return all(state != "down" for state in self.status().values())
 
+    def is_partly_up(self) -> bool:
+        """Whether any node of the current variant has its process: `heal` brings the others back."""
+        return any(state != "down" for state in self.status().values())
+
     def status(self) -> dict[str, str]:
         """Each wanted node with "running", "frozen" or "down"."""
         return {node.name: self._nodes.state_of(node) for node in self._nodes.wanted()}

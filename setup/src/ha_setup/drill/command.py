@@ -99,15 +99,19 @@ def drill(
     from ha_setup.drill.long_suite import LongOptions
     from ha_setup.errors import ClusterError
     from ha_setup.locks import demo_lock, locked
+    from ha_setup.progress import Progress
     from ha_setup.signals import interruptible
 
     state_dir = state_dir.resolve()
     cluster = Cluster.open(state_dir)
-    if not cluster.is_up():
+    if not cluster.is_partly_up():
         raise ClusterError(
             f"the cluster in {state_dir} is not up: run setup/demo first, it leaves it up"
         )
     with interruptible(cluster.give_up), locked(demo_lock(state_dir)):
+        if not cluster.is_up():
+            with Progress().step("healing what an earlier drill left broken"):
+                cluster.heal()
         if fault == _ALL:
             results = json_file or cluster.layout.directory / "drill-all.json"
             if again:
