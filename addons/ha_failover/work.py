@@ -41,12 +41,19 @@ class Unit:
     request: Request | None = None
     #: makes of a result what is kept beside the marker; None where it can't be kept
     keep: Callable[[Any], bytes | None] | None = None
-    #: that, of the result that is about to be committed
-    kept: bytes | None = None
+    #: what the work returned, once it is about to be committed
+    returned: Any = field(default=MISSING)
 
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
-        self.cursor, self.commits, self.result, self.kept = None, 0, MISSING, None
+        self.cursor, self.commits = None, 0
+        self.result = self.returned = MISSING
+
+    def kept(self) -> bytes | None:
+        """What is kept beside the marker of the commit that comes now."""
+        if self.keep is None or self.returned is MISSING:
+            return None
+        return self.keep(self.returned)
 
     def committed(self, cursor: Any) -> None:
         """A transaction that wrote was committed on ``cursor``."""

@@ -43,7 +43,7 @@ def mark(cursor: Any) -> str | None:
             _insert(cursor, table.MARK, (token,))
         else:
             token = request.token
-            _insert(cursor, table.MARK_REQUEST, (token, unit.kept))
+            _insert(cursor, table.MARK_REQUEST, (token, unit.kept()))
     except psycopg2.errors.UniqueViolation as error:
         raise AlreadyMarked("this request came before") from error
     except psycopg2.errors.UndefinedTable:

@@ -20,10 +20,10 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def observed() -> Any:
             returned.clear()
+            unit.returned = work.MISSING
             result = func()
             returned[:] = (result, unit.commits)
-            if unit.request is not None and unit.keep is not None:
-                unit.kept = unit.keep(result)
+            unit.returned = result
             return result
 
         try:
