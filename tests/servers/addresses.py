@@ -19,6 +19,7 @@ from collections.abc import Callable
 PORTS = range(20000, 32000)
 
 _hosts = itertools.count(101)
+_given: set[tuple[str, int]] = set()  # a server may take its port well after it was told which
 
 
 def block() -> int:
@@ -33,13 +34,16 @@ def next_address() -> str:
 
 
 def free_port(address: str) -> int:
-    """Return a port nobody listens on at ``address``."""
+    """Return a port nobody listens on at ``address``, never the same one twice."""
     for port in random.sample(PORTS, 200):
+        if (address, port) in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((address, port))
             except OSError:
                 continue
+            _given.add((address, port))
             return port
     raise RuntimeError(f"no free port on {address}")
 
