@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
@@ -80,14 +81,11 @@ def resolve(token: str, connect: Connect) -> bool:
 
     :raises OutcomeUnknown: when it can't be found out within the budget
     """
-    deadline = time.monotonic() + remaining(current(Settings).hold_timeout)
+    until = deadline()
     while True:
-        connection = None
         try:
-            connection = connect()
-            connection.set_session(autocommit=True, readonly=False)
-            with ends_at(connection, deadline), connection.cursor() as asking:
-                resolution, wal_file = _ask(asking, token)
+            with asking(connect, until) as (connection, cursor):
+                resolution, wal_file = _ask(cursor, token)
                 if connection.notices:  # this wait for the standby was cancelled too
                     raise ConnectionLost(connection.notices[-1].strip())
                 _check_timeline(connection, wal_file)
@@ -96,22 +94,37 @@ def resolve(token: str, connect: Connect) -> bool:
             raise _unknown(error) from error
         except Exception as error:
             # Whatever goes wrong here, even a mistake of ours: the commit stays in doubt.
-            if not is_lost(error) or time.monotonic() >= deadline:
+            if not is_lost(error) or time.monotonic() >= until:
                 raise _unknown(error) from error
             time.sleep(_PAUSE)
-        finally:
-            if connection is not None:
-                connection.close()
 
 
-def _ask(asking: Any, token: str) -> tuple[bool, str]:
+def deadline() -> float:
+    """The end (monotonic) of what the current request's hold budget leaves."""
+    return time.monotonic() + remaining(current(Settings).hold_timeout)
+
+
+@contextmanager
+def asking(connect: Connect, until: float) -> Iterator[tuple[Any, Any]]:
+    """A connection of its own and its cursor, ended at ``until`` (monotonic). In autocommit mode (READ
+    COMMITTED) it sees what it waited for."""
+    connection = connect()
+    try:
+        connection.set_session(autocommit=True, readonly=False)
+        with ends_at(connection, until), connection.cursor() as cursor:
+            yield connection, cursor
+    finally:
+        connection.close()
+
+
+def _ask(cursor: Any, token: str) -> tuple[bool, str]:
     while True:
         try:
-            asking.execute(table.RESOLVE, (_PATIENCE_MS, token))
-            resolution, wal_file = asking.fetchone()
+            cursor.execute(table.RESOLVE, (_PATIENCE_MS, token))
+            resolution, wal_file = cursor.fetchone()
             return resolution, wal_file
         except psycopg2.errors.LockNotAvailable:
-            asking.execute(table.END_WAITING, (token,))
+            cursor.execute(table.END_WAITING, (token,))
 
 
 def commit(cursor: Any, connect: Connect) -> None:

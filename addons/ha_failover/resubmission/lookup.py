@@ -1,19 +1,14 @@
 """Finds out what became of a request that came before."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from odoo import sql_db
-from odoo.addons.ha_base.settings import current
 
-from ..gate import remaining
 from ..gate.connect import connect
-from ..gate.link import ends_at
 from ..marker import table
-from ..settings import Settings
+from ..marker.commit import Connect, asking, deadline, resolve
 from . import key
 from .request import Request
 
@@ -34,12 +29,17 @@ class Found:
 
 
 def find(request: Request) -> Found:
-    """What the rows say now; of a transaction that still runs there is none.
+    """What the rows say now; of a transaction that still runs there is none. "Committed" is said
+    only when no failover can undo it any more: a row may be seen before the synchronous standby has it.
 
     :raises psycopg2.Error: when the database can't be asked within the budget
     """
-    with _asking(request.dbname) as cursor:
-        return _read(cursor, request)
+    again = _connect(request)
+    while True:
+        with asking(again, deadline()) as (_connection, cursor):
+            found = _read(cursor, request)
+        if not found.committed or resolve(key.token(request.key, found.generation), again):
+            return found
 
 
 def refuse(request: Request) -> Found:
@@ -48,7 +48,7 @@ def refuse(request: Request) -> Found:
 
     :raises psycopg2.Error: when the database can't be asked within the budget
     """
-    with _asking(request.dbname) as cursor:
+    with asking(_connect(request), deadline()) as (_connection, cursor):
         while True:
             found = _read(cursor, request)
             if found.committed or found.refused or found.generation == key.TOKENS:
@@ -56,18 +56,9 @@ def refuse(request: Request) -> Found:
             cursor.execute(table.REFUSE, (key.token(request.key, found.generation),))
 
 
-@contextmanager
-def _asking(dbname: str) -> Iterator[Any]:
-    """A cursor in autocommit mode (READ COMMITTED: it sees what it waited for)."""
-    _, info = sql_db.connection_info_for(dbname)
-    deadline = time.monotonic() + remaining(current(Settings).hold_timeout)
-    connection = connect(info, readonly=False)
-    try:
-        connection.set_session(autocommit=True, readonly=False)
-        with ends_at(connection, deadline), connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
+def _connect(request: Request) -> Connect:
+    _, info = sql_db.connection_info_for(request.dbname)
+    return partial(connect, info, readonly=False)
 
 
 def _read(cursor: Any, request: Request) -> Found:

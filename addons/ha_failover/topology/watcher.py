@@ -35,6 +35,7 @@ class Watcher:
         self._topology: Topology | None = None
         self._epoch: int | None = None
         self._timeline: int | None = None
+        self._replayed: dict[str, int] = {}
         self._complained = ""
 
     def start(self) -> None:
@@ -69,9 +70,9 @@ class Watcher:
             return
         self._complained = ""
         self._seen = seen
-        moved = self._has_moved(topology)
-        if moved:
-            caches.distrust()  # before anybody can be on the new primary
+        move = self._move(topology)
+        if move:
+            caches.distrust(move)  # before anybody can be on the new primary
         with self.changed:
             before, self._topology = self._topology, topology
             if before is None or (before.epoch, before.state) != (topology.epoch, topology.state):
@@ -85,15 +86,22 @@ class Watcher:
                 ended,
             )
         self._epoch = topology.epoch
-        if moved:
-            caches.distrust()  # again, now that nobody can be on the old one
+        if move:
+            caches.distrust(move)  # again, now that nobody can be on the old one
 
-    def _has_moved(self, topology: Topology) -> bool:
-        """Is the primary on another timeline than the last one was?"""
-        if topology.primary is None:
-            return False
-        before, self._timeline = self._timeline, topology.primary.timeline
-        return before not in (None, topology.primary.timeline)
+    def _move(self, topology: Topology) -> caches.Move | None:
+        """How the primary came to another timeline than the last one's; None if it didn't."""
+        before, primary = self._timeline, topology.primary
+        move = None
+        if primary and primary.timeline != before:
+            self._timeline = primary.timeline
+            if before is not None:
+                move = caches.Move(before, primary.timeline, self._replayed.get(primary.name, 0))
+            self._replayed = {}
+        if self._timeline is not None:
+            for name, position in caches.replayed(topology.document, self._timeline).items():
+                self._replayed[name] = max(position, self._replayed.get(name, 0))
+        return move
 
     def _run(self) -> None:
         while True:

@@ -27,6 +27,7 @@ class Publisher:
         self.path = path
         self.epoch, self.state = 0, "lost"
         self.primary: dict[str, object] | None = None
+        self.replicas: list[dict[str, object]] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -58,7 +59,7 @@ class Publisher:
             "epoch": self.epoch,
             "state": self.state,
             "primary": self.primary,
-            "replicas": [],
+            "replicas": self.replicas,
             "sync_mode": "on",
             "since": now,
             "observed_at": now,

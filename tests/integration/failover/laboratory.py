@@ -92,17 +92,8 @@ class Laboratory:
         self.pair = Pair(resources)
         self.proxy = self.pair.proxy
         self.publisher = publisher
-        self.odoo = OdooServer(
-            self.pair.primary,
-            f"commit_points_{random.randrange(10**6)}",
-            variant="suite",
-            ha={"topology_path": publisher.path, "hold_timeout": HOLD_S, **ha},
-            options={
-                "max_cron_threads": 0,
-                "db_host": self.proxy.address,
-                "db_port": self.proxy.port,
-            },
-        )
+        self._ha = {"topology_path": publisher.path, "hold_timeout": HOLD_S, **ha}
+        self.odoo = self._node(f"commit_points_{random.randrange(10**6)}")
         self.publisher.stable(self.proxy, timeline=1)
         self.odoo.install("base", "web", "ha_test", "ha_failover")
         self.pair.follow()
@@ -110,6 +101,23 @@ class Laboratory:
         self.client: OdooClient = self.odoo.client(timeout=HOLD_S + 20)
         self.client.login(self.odoo.dbname)
         self._user = resources.enter_context(ThreadPoolExecutor(1))
+
+    def _node(self, dbname: str) -> OdooServer:
+        return OdooServer(
+            self.pair.primary,
+            dbname,
+            variant="suite",
+            ha=self._ha,
+            options={
+                "max_cron_threads": 0,
+                "db_host": self.proxy.address,
+                "db_port": self.proxy.port,
+            },
+        )
+
+    def another_node(self) -> OdooServer:
+        """A second Odoo on the same database; its user starts it."""
+        return self._node(self.odoo.dbname)
 
     def create(self, token: str) -> Future[object]:
         """The user saves a row; the answer is yet to come."""

@@ -45,6 +45,12 @@ def signals(server: Postgres, dbname: str) -> dict[str, int]:
     }
 
 
+def replayed(replica: Postgres, timeline: int) -> list[dict[str, object]]:
+    """The topology document's replicas, as the sidecar would see them now."""
+    lsn = replica.execute("SELECT pg_last_wal_replay_lsn()::text")[0][0]
+    return [{"name": replica.address, "timeline": timeline, "replay_lsn": lsn}]
+
+
 @pytest.mark.parametrize(
     ("variant", "with_sidecar", "expected"),
     [("stock", False, "lost"), ("suite", True, "kept"), ("suite", False, "kept")],
@@ -77,6 +83,10 @@ def test_what_was_lost_is_not_served(
         replica.stop_following()
         client.call("ir.config_parameter", "set_param", "ha_test", "lost")
         assert read(client, odoo.dbname) == "lost"
+        assert read(client, odoo.dbname) == "lost"  # and what was cached then has a bound
+        publisher.replicas = replayed(replica, 1)
+        publisher.publish()
+        time.sleep(0.5)  # all processes have read it
         reached = signals(primary, odoo.dbname)
         primary.kill()
         publisher.lost()
@@ -90,3 +100,40 @@ def test_what_was_lost_is_not_served(
         assert signals(replica, odoo.dbname) == reached
         publisher.stable(replica, timeline=2)
         assert read(client, odoo.dbname) == expected
+
+
+def test_what_was_not_lost_stays(
+    pair: tuple[Postgres, Postgres],
+    publisher: Publisher,
+) -> None:
+    primary, replica = pair
+    publisher.stable(primary, timeline=1)
+    odoo = OdooServer(
+        [primary, replica],
+        "cached",
+        variant="suite",
+        options={"max_cron_threads": 0},
+        ha={"topology_path": publisher.path},
+    )
+    odoo.install("base", "web", "ha_failover")
+    with odoo:
+        client = odoo.client()
+        client.login(odoo.dbname)
+        client.call("ir.config_parameter", "set_param", "ha_test", "kept")
+        for _ in range(3):
+            assert read(client, odoo.dbname) == "kept"
+        primary.wait_for_replica(replica)
+        publisher.replicas = replayed(replica, 1)
+        publisher.publish()
+        time.sleep(0.5)  # all processes have read it
+        primary.kill()
+        publisher.lost()
+        replica.promote()
+        # Not told to anybody: only who asks the database again sees it.
+        replica.execute(
+            "UPDATE ir_config_parameter SET value = 'asked again' WHERE key = 'ha_test'",
+            dbname=odoo.dbname,
+        )
+        publisher.stable(replica, timeline=2)
+        assert read(client, odoo.dbname) == "kept"
+        assert "caches cleared that change often" in odoo.log_text()

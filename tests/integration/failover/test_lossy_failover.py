@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import time
 import uuid
+import xmlrpc.client
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
 from tests.servers.addresses import wait_until
+from tests.servers.odoo import OdooServer
 from tests.servers.postgres import Postgres
 from tests.servers.postgres_proxy import Manner, Point
 
 from .conftest import Publisher
 from .laboratory import HOLD_S, WAITS, Laboratory
 
+HEADER = "X-Request-ID"
+
 
 @pytest.fixture(scope="module")
 def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     with ExitStack() as stack:
         path = tmp_path_factory.mktemp("topology") / "topology.json"
-        yield Laboratory(stack, stack.enter_context(Publisher(path)))
+        yield Laboratory(stack, stack.enter_context(Publisher(path)), request_id_header=HEADER)
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +127,37 @@ def test_a_cancelled_wait_for_the_standby_is_no_success_yet(laboratory: Laborato
     assert not answer.done()
     laboratory.fail_over()
     assert_saved_once(laboratory, token, answer)
+
+
+def test_a_request_sent_again_is_not_told_saved_before_the_standby_has_it(
+    laboratory: Laboratory,
+) -> None:
+    pair, token = laboratory.pair, uuid.uuid4().hex
+
+    def call(node: OdooServer, method: str, *values: object) -> object:
+        url = f"http://{node.address}:{node.port}/xmlrpc/2/object"
+        with xmlrpc.client.ServerProxy(url, headers=[(HEADER, token)]) as server:
+            return server.execute_kw(node.dbname, 2, "admin", "ha.test.row", method, [*values])
+
+    waiting = f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE {WAITS}"
+    with ThreadPoolExecutor(2) as users, laboratory.another_node() as another:
+        call(another, "search_count", [])
+        pair.lag()
+        answer = users.submit(call, laboratory.odoo, "create", [{"token": token}])
+        laboratory.wait_for_commit_in_standby_wait()
+        # Its node dies, and nothing waits for the standby any more.
+        laboratory.odoo.kill()
+        wait_until(
+            lambda: not pair.primary.execute(waiting, [laboratory.odoo.dbname]),
+            timeout=10,
+            what="the COMMIT's wait is cancelled",
+        )
+        assert answer.exception(10)
+        assert laboratory.rows()[token] == 1
+        second = users.submit(call, another, "create", [{"token": token}])
+        time.sleep(3)  # it meets the marker within milliseconds
+        assert not second.done()
+        laboratory.fail_over()
+        assert second.result(HOLD_S + 30)
+    assert laboratory.rows()[token] == 1
+    laboratory.odoo.start()
