@@ -1,4 +1,6 @@
-"""The real cluster for the end-to-end tests: brought up once, taken down and removed at the end."""
+"""The real cluster for the end-to-end tests: brought up once, taken down and removed at the end.
+
+Each of pytest-xdist's workers has a cluster of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from ha_setup.parts import install
 from ha_setup.progress import Progress
 
 NAME = "test"
-DEFAULT_BLOCK = "61"  # the demonstration's cluster has a block of its own and may be up
+# The demonstration's cluster has a block of its own and may be up; those of other workers lie below this one.
+DEFAULT_BLOCK = "61"
 
 
 @pytest.fixture(scope="session")
@@ -23,14 +26,21 @@ def progress() -> Progress:
     return Progress()
 
 
+def worker() -> int:
+    """The number of this one of pytest-xdist's workers."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
 @pytest.fixture(scope="session")
 def cluster(progress: Progress) -> Iterator[Cluster]:
     state_dir = Path(os.environ.get("HA_STATE_DIR", "/var/tmp/odoo-ha"))
     install(state_dir, progress)
-    block = int(os.environ.get("HA_TEST_CLUSTER_BLOCK", DEFAULT_BLOCK))
+    block = int(os.environ.get("HA_TEST_CLUSTER_BLOCK", DEFAULT_BLOCK)) - worker()
     # Packets can be dropped where this process may make network namespaces.
     network: Network = "loopback" if Namespaces.problem() else "namespaces"
-    cluster = Cluster.open(state_dir, NAME, block=block, small=False, network=network)
+    cluster = Cluster.open(
+        state_dir, f"{NAME}{worker() or ''}", block=block, small=False, network=network
+    )
     try:
         cluster.up(progress, variants=["suite"])
         yield cluster
