@@ -30,6 +30,7 @@ def result(**changes: Any) -> RunResult:
         "failed_requests": 0,
         "failed_by_kind": {},
         "logouts": 0,
+        "revived": 0,
         "writes_acknowledged": 30,
         "lost_acknowledged": 0,
         "lost_before_switch": 0,

@@ -79,7 +79,15 @@ def judge(
     reckoning: Reckoning = GOOD,
     **changes: Any,
 ) -> str:
-    given = {"logouts": 0, "sync": True, "emptied": 0, "lost_before_switch": 0, "waited_for": None}
+    given = {
+        "logouts": 0,
+        "revived": 0,
+        "goodbyes": [],
+        "sync": True,
+        "emptied": 0,
+        "lost_before_switch": 0,
+        "waited_for": None,
+    }
     return judge_run(fault, trace(*outcomes), reckoning, **given | changes)
 
 
@@ -90,6 +98,11 @@ def test_pass() -> None:
 def test_failed_requests_and_logouts() -> None:
     verdict = judge(outcomes=[outcome(1, kind="http_503"), outcome(2, kind="timeout")], logouts=1)
     assert verdict == "fail: 2 failed requests (http_503 1, timeout 1), 1 user logged out"
+
+
+def test_ended_sessions() -> None:
+    assert judge(revived=1) == "fail: 1 ended session lived again"
+    assert judge(goodbyes=["logging out: http_503"]) == "fail: logging out: http_503"
 
 
 @pytest.mark.parametrize(

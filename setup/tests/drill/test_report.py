@@ -29,6 +29,7 @@ KEYS = [
     "failed_requests",
     "failed_by_kind",
     "logouts",
+    "revived",
     "writes_acknowledged",
     "lost_acknowledged",
     "lost_before_switch",

@@ -15,6 +15,7 @@ from ha_setup.cluster import Cluster, Variant
 from ha_setup.drill import metrics, promotion, recovery, rows, schedule
 from ha_setup.drill.faults import Injected, Scene, inject
 from ha_setup.drill.figures import Findings, result_of
+from ha_setup.drill.goodbyes import Goodbyes
 from ha_setup.drill.ledger import Reckoning, reckon, told
 from ha_setup.drill.load import Load
 from ha_setup.drill.options import FAULTS, DrillOptions, Fault, lacks
@@ -25,6 +26,7 @@ from ha_setup.errors import ClusterError
 from ha_setup.progress import Progress, Step
 
 _POLL = 0.2
+_AMID = 1.0  # seconds after the fault's beginning
 Cookies = dict[Variant, dict[str, dict[str, str]]]  # of each login
 
 
@@ -106,9 +108,16 @@ class _Run:
             fresh_reads=options.fault is not Fault.STOP_S3,
             cookies=self.cookies,
         )
-        async with load:
+        goodbyes = Goodbyes(
+            layout.base_url(self.variant),
+            users,
+            timeout=options.request_timeout,
+            cookies=self.cookies,
+        )
+        async with load, goodbyes:
             self.step.update("logging the users in")
             await load.prepare()
+            await goodbyes.prepare()
             primary = self.cluster.primary()
             load.start()
             started = datetime.now(UTC)
@@ -119,7 +128,9 @@ class _Run:
             )
             prober.start()
             try:
-                trace, waited_for = await self._load_and_break(load, plan, prober, primary)
+                trace, waited_for = await self._load_and_break(
+                    load, goodbyes, plan, prober, primary
+                )
             finally:
                 await asyncio.to_thread(prober.stop)
             self.step.update("healing the cluster")
@@ -127,6 +138,7 @@ class _Run:
             self.step.update("checking sessions and attachments")
             await load.check_sessions()
             wrong = await load.check_attachments()
+            revived = await goodbyes.revived()
             logouts = len(load.logged_out)
         self.step.update("comparing the ledger with all databases")
         primary = self.cluster.primary()
@@ -139,6 +151,8 @@ class _Run:
                 trace=trace,
                 reckoning=self._reckon(name, trace, primary),
                 logouts=logouts,
+                revived=revived,
+                goodbyes=goodbyes.failures,
                 wrong=wrong,
                 waited_for=waited_for,
                 positions=prober.positions,
@@ -148,7 +162,12 @@ class _Run:
         )
 
     async def _load_and_break(
-        self, load: Load, plan: Sequence[schedule.Planned], prober: Prober, primary: str
+        self,
+        load: Load,
+        goodbyes: Goodbyes,
+        plan: Sequence[schedule.Planned],
+        prober: Prober,
+        primary: str,
     ) -> tuple[Trace, str | None]:
         """The part on the clock: steady load, fault, recovery, some more load, the last answers."""
         options = self.options
@@ -165,6 +184,7 @@ class _Run:
         sending = asyncio.create_task(load.send(plan, enough))
         self.step.update("steady load")
         await asyncio.sleep(max(0.0, options.steady - load.now))
+        leaving = asyncio.create_task(_in_its_midst(goodbyes))
         injected: Injected | None = None
         try:
             injected = await asyncio.to_thread(inject, options.fault, scene)
@@ -179,8 +199,10 @@ class _Run:
             ended_at = load.now
             self.step.update(f"waiting for the last {load.waiting} answers")
             await load.finish()
+            await leaving
         finally:
             sending.cancel()
+            leaving.cancel()
             if injected is not None:
                 await asyncio.to_thread(injected.undo)
         last_blow = load.at(injected.latest)
@@ -232,3 +254,8 @@ class _Run:
 
     def _connect_odoo(self, node: str) -> Connection:
         return self.cluster.connect(node, self.cluster.layout.database(self.variant))
+
+
+async def _in_its_midst(goodbyes: Goodbyes) -> None:
+    await asyncio.sleep(_AMID)
+    await goodbyes.say()

@@ -33,6 +33,8 @@ class Findings:
     trace: Trace
     reckoning: Reckoning
     logouts: int
+    revived: int
+    goodbyes: list[str]
     wrong: list[str]
     waited_for: str | None
     positions: list[loss.Position]
@@ -68,6 +70,7 @@ def result_of(options: DrillOptions, found: Findings) -> RunResult:
         failed_requests=sum(not outcome.verdict.ok for outcome in outcomes),
         failed_by_kind=metrics.failures_by_kind(outcomes),
         logouts=found.logouts,
+        revived=found.revived,
         writes_acknowledged=reckoning.acknowledged,
         lost_acknowledged=len({*reckoning.lost, *found.wrong}),
         lost_before_switch=len(before_switch),
@@ -87,6 +90,8 @@ def result_of(options: DrillOptions, found: Findings) -> RunResult:
             trace,
             reckoning,
             logouts=found.logouts,
+            revived=found.revived,
+            goodbyes=found.goodbyes,
             sync=options.sync,
             emptied=len(set(found.wrong) - set(reckoning.lost)),
             lost_before_switch=len(before_switch),

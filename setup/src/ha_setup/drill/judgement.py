@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ha_setup.drill.ledger import Reckoning
 from ha_setup.drill.metrics import failures_by_kind
 from ha_setup.drill.options import Fault
@@ -16,13 +18,16 @@ def judge_run(
     *,
     logouts: int,
     sync: bool,
+    revived: int,
+    goodbyes: Sequence[str],
     emptied: int,
     lost_before_switch: int,
     waited_for: str | None,
 ) -> str:
     """ "pass", or "fail: " and the reasons.
 
-    `emptied`: acknowledged attachments whose content is not what was written. `waited_for`: what had not
+    `revived`: sessions that their users had ended, and that lived again; `goodbyes`: what went wrong when
+    they ended them. `emptied`: acknowledged attachments whose content is not what was written. `waited_for`: what had not
     come when the run gave up. Without synchronous replication, losing acknowledged writes of the moment
     before the fault is what the user chose: it is counted, and failed only for those that lie before the point where the new timeline began.
     """
@@ -33,6 +38,9 @@ def judge_run(
         reasons.append(f"{_count(len(bad), 'failed request')} ({kinds})")
     if logouts:
         reasons.append(f"{_count(logouts, 'user')} logged out")
+    if revived:
+        reasons.append(f"{_count(revived, 'ended session')} lived again")
+    reasons += goodbyes
     if reckoning.lost and (sync or not fault.moves_primary):
         reasons.append(f"{_count(len(reckoning.lost), 'acknowledged write')} lost")
     elif lost_before_switch:

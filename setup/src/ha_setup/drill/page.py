@@ -134,6 +134,7 @@ _COLUMNS = (
     "verdict",
     "failed",
     "logouts",
+    "revived",
     "lost",
     "twice",
     "ghosts",
@@ -154,7 +155,7 @@ def _all_runs(results: Sequence[RunResult]) -> Iterable[str]:
             suite_name(r),
             _word(r),
             f"{r.failed_requests} / {r.requests}",
-            *(str(n) for n in (r.logouts, r.lost_acknowledged, r.duplicates, r.ghosts)),
+            *(str(n) for n in (r.logouts, r.revived, r.lost_acknowledged, r.duplicates, r.ghosts)),
             f"{r.write_outage_s:.1f} s",
             delay,
         )

@@ -110,6 +110,33 @@ class Person:
         )
         return verdicts.judge_session(answer) if isinstance(answer, Answer) else answer
 
+    async def log_out(self) -> Verdict:
+        """Good when Odoo says so by leading to another page."""
+        answer = await self._request("GET", "/web/session/logout")
+        if isinstance(answer, Verdict):
+            return answer
+        return verdicts.OK if 300 <= answer.status < 400 else Verdict(f"http_{answer.status}")
+
+    async def revoke(self, devices: object) -> Verdict:
+        """End the sessions of these devices of the user's; Odoo asks for the password first."""
+        result, verdict = await self.ask("res.device", "revoke", [devices])
+        if verdict.ok and isinstance(result, dict):
+            wizard, context = result["res_id"], {"password": self._password}
+            model = "res.users.identitycheck"
+            result, verdict = await self.ask(model, "run_check", [[wizard]], {"context": context})
+        return verdict
+
+    async def ask(
+        self,
+        model: str,
+        method: str,
+        args: list[object],
+        kwargs: Mapping[str, object] | None = None,
+    ) -> tuple[object, Verdict]:
+        """Call a method; its result, None where the verdict is not good."""
+        answer = await self._post(model, method, args, kwargs or {})
+        return verdicts.parse_rpc(answer) if isinstance(answer, Answer) else (None, answer)
+
     async def do(self, planned: Planned, attachment: tuple[int, str] | None) -> Verdict:
         """Perform one planned request. `attachment`: id and token of the one to read."""
         match planned.action:
@@ -157,13 +184,18 @@ class Person:
         args: list[object],
         kwargs: dict[str, object],
     ) -> Verdict:
+        answer = await self._post(model, method, args, kwargs)
+        return verdicts.judge(planned.action, answer) if isinstance(answer, Answer) else answer
+
+    async def _post(
+        self, model: str, method: str, args: list[object], kwargs: Mapping[str, object]
+    ) -> Answer | Verdict:
         self._number += 1
         params = {"model": model, "method": method, "args": args, "kwargs": kwargs}
         document = {"jsonrpc": "2.0", "method": "call", "id": self._number, "params": params}
-        answer = await self._request(
+        return await self._request(
             "POST", f"/web/dataset/call_kw/{model}/{method}", document=document
         )
-        return verdicts.judge(planned.action, answer) if isinstance(answer, Answer) else answer
 
     async def _request(
         self,

@@ -28,6 +28,7 @@ FIGURES: tuple[tuple[str, Callable[[RunResult], str], Callable[[RunResult], bool
         lambda r: r.failed_requests > 0,
     ),
     ("users logged out", lambda r: str(r.logouts), lambda r: r.logouts > 0),
+    ("ended sessions that lived again", lambda r: str(r.revived), lambda r: r.revived > 0),
     (
         "writes acknowledged",
         lambda r: str(r.writes_acknowledged),

@@ -62,6 +62,7 @@ COLUMNS: tuple[tuple[str, Callable[[Line], str], bool], ...] = (
     ("requests", _total(lambda r: r.requests), False),
     ("failed", _total(lambda r: r.failed_requests), True),
     ("logouts", _total(lambda r: r.logouts), True),
+    ("revived", _total(lambda r: r.revived), True),
     ("lost", _total(lambda r: r.lost_acknowledged), True),
     ("twice", _total(lambda r: r.duplicates), True),
     ("ghosts", _total(lambda r: r.ghosts), True),

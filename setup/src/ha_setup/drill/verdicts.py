@@ -75,6 +75,14 @@ def judge_session(answer: Answer) -> Verdict:
     return Verdict("session_expired", logged_out=True)
 
 
+def parse_rpc(answer: Answer) -> tuple[object, Verdict]:
+    """What a call returned, and the verdict on its answer, whatever was called."""
+    if answer.status != 200:
+        return None, Verdict(f"http_{answer.status}")
+    result, failure = _parse_rpc(answer.body)
+    return result, failure or OK
+
+
 def _judge_redirect(answer: Answer) -> Verdict:
     path = urlsplit(answer.location).path
     if path == "/web/login":
