@@ -17,6 +17,9 @@ from .verdict import Holding, Question, Status, Verdict, judge
 #: What ha_failover offers: (hold budget in seconds or None without it, requests held now).
 Held = Callable[[], tuple[float | None, int]]
 
+#: What ha_session_redis counted in this process, None where it has nothing to say.
+Sessions = Callable[[], dict[str, Any] | None]
+
 StartResponse = Callable[..., Any]
 
 
@@ -27,6 +30,7 @@ def answer(
     sampler: Sampler,
     settings: Settings,
     held: Held,
+    sessions: Sessions,
 ) -> Iterable[bytes]:
     """Answer from memory; only a process's very first answer waits for its first look."""
     try:
@@ -54,6 +58,7 @@ def answer(
     kind = "application/json"
     if may_see_details(environ, settings.health_token, settings.health_trusted_networks):
         body |= _details(question, verdict, sampler, waiting, clock)
+        body["checks"] |= _session_checks(sessions(), _timestamp(clock))
         kind = "application/health+json"
     return _send(environ, start_response, status, body, kind)
 
@@ -98,6 +103,29 @@ def _details(
         "output": verdict.reason,
         "checks": checks,
     }
+
+
+def _session_checks(counted: dict[str, Any] | None, now: str) -> dict[str, list[dict[str, Any]]]:
+    """What this process counted of its session store: one measurement each."""
+    if counted is None:
+        return {}
+    well = counted["state"] == "closed"
+    checks = {
+        "sessions:state": [
+            {
+                "componentType": "datastore",
+                "observedValue": counted["state"],
+                "status": (Status.PASS if well else Status.WARN).value,
+                "time": now,
+            }
+        ]
+    }
+    for name, value in counted.items():
+        if name != "state":
+            checks[f"sessions:{name}"] = [
+                {"componentType": "datastore", "observedValue": value, "time": now}
+            ]
+    return checks
 
 
 def _send(

@@ -19,6 +19,11 @@ try:
 except ModuleNotFoundError:  # works without it: then nothing is held
     failover = None
 
+try:
+    from odoo.addons.ha_session_redis import status as sessions
+except ModuleNotFoundError:
+    sessions = None
+
 
 def activate(settings: Settings) -> None:
     """Patch the WSGI application; connects nowhere."""
@@ -52,6 +57,12 @@ def held() -> tuple[float | None, int]:
     if failover is None:
         return None, 0
     return current(FailoverSettings).hold_timeout, failover.held_requests()
+
+
+def session_store() -> dict[str, Any] | None:
+    """What ha_session_redis counts in this process; None without it, or with sessions in files."""
+    counted: dict[str, Any] | None = sessions.session_store() if sessions is not None else None
+    return counted if counted and counted["state"] != "none" else None
 
 
 def _topology() -> dict[str, Any] | None:

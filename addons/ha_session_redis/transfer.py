@@ -23,15 +23,12 @@ _BATCH = 500
 
 
 class Transfer:
-    """Between the sessions of one ``data_dir`` and one Redis.
-
-    :raises SettingsError: when Redis is a Cluster, whose keys can't be listed in one place
-    """
+    """Between the sessions of one ``data_dir`` and one Redis, which may be a Cluster."""
 
     def __init__(self, store: RedisSessionStore, directory: Path) -> None:
         self._store = store
         self._directory = directory
-        self._client: redis.Redis = store.connection.client()
+        self._client: redis.Redis | redis.RedisCluster = store.connection.client()
         self._prefix = store.documents.document_key("").split("{")[0]
         #: What became of the sessions so far.
         self.done: Counter[str] = Counter()
@@ -49,7 +46,7 @@ class Transfer:
                         yield Path(entry.path)
 
     def sids(self) -> Iterator[str]:
-        """The sids that Redis has documents of."""
+        """The sids that Redis has documents of, of a Cluster those of all its primaries."""
         for key in self._client.scan_iter(f"{self._prefix}*", count=1000):
             sid = key.decode()[len(self._prefix) :].replace("{", "").replace("}:", "")
             if self._store.is_valid_key(sid):

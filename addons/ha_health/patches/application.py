@@ -33,6 +33,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
             sampler=process.sampler(),
             settings=current(Settings),
             held=process.held,
+            sessions=process.session_store,
         )
 
     return __call__

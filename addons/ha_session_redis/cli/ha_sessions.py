@@ -72,8 +72,6 @@ def _transfer():
             "No Redis is configured: put redis_url, redis_sentinels or redis_cluster into [ha] and "
             "ha_base into server_wide_modules"
         )
-    if store.connection.clustered:
-        sys.exit("The sessions of a Redis Cluster are taken over at their first use only")
     return import_module(f"{ADDON}.transfer").Transfer(store, Path(config["data_dir"]) / "sessions")
 
 

@@ -26,6 +26,7 @@ def nodes(
         "redis_timeout": "1s",
         "s3_timeout": "1s",
         "s3_attempts": 1,
+        "health_trusted_networks": "127.0.0.0/8",
     }
     environment = secret_environment(redis_cluster.base, redis_cluster, s3)
     first, second = (

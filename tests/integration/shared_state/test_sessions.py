@@ -91,6 +91,12 @@ def _in_redis(cluster: RedisCluster, sid: str | None) -> bool:
         return False
 
 
+def _counted(client: OdooClient, name: str) -> object:
+    """What the node's one process counted of its session store."""
+    (check,) = client.get("/web/health").json()["checks"][f"sessions:{name}"]
+    return check["observedValue"]
+
+
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
 def test_all_of_redis_gone_is_no_logout(
     redis_up: RedisCluster,
@@ -120,6 +126,8 @@ def test_all_of_redis_gone_is_no_logout(
     arriving_too.http.cookies.set("session_id", str(arriving.session_id))
     assert arriving_too.is_logged_in()
     assert second.get(STATIC).status_code == 200
+    assert _counted(second, "state") == "open"
+    assert _counted(second, "fallback_reads")
 
     for server in (*redis_up.servers, *redis_up.sentinels):
         server.process.thaw()
@@ -132,9 +140,10 @@ def test_all_of_redis_gone_is_no_logout(
         assert arriving.is_logged_in()
         assert arriving_too.is_logged_in()
         assert not leaving_too.is_logged_in()
-        return _in_redis(redis_up, arriving.session_id)
+        return _in_redis(redis_up, arriving.session_id) and _counted(second, "state") == "closed"
 
     wait_until(back, timeout=60, what="Redis is in use again")
+    assert _counted(second, "hits")
     leaving.http.cookies.set("session_id", str(old))
     for _ in range(10):
         assert not leaving.is_logged_in()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers.odoo_here import suite_module
 from tests.servers.odoo_source import SUITE_ADDONS, OdooSource
-from tests.servers.redis_modes import PlainRedis
+from tests.servers.redis_modes import PlainRedis, ShardedRedis
 
 DAY = 86400
 
@@ -27,13 +27,17 @@ def server() -> Any:
 
 @pytest.fixture
 def configuration(server: PlainRedis, tmp_path: Path) -> Path:
+    return write_configuration(tmp_path, f"redis_url = redis://{server.address}:{server.port}")
+
+
+def write_configuration(tmp_path: Path, redis: str) -> Path:
     source = OdooSource.find()
     addons = ",".join(str(path) for path in [*source.addons, SUITE_ADDONS])
     path = tmp_path / "odoo.conf"
     path.write_text(
         f"[options]\naddons_path = {addons}\ndata_dir = {tmp_path}\n"
         "server_wide_modules = base,rpc,web,ha_base\nlog_level = warn\n"
-        f"[ha]\nredis_url = redis://{server.address}:{server.port}\n"
+        f"[ha]\n{redis}\n"
     )
     return path
 
@@ -60,11 +64,13 @@ def run(configuration: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
-def open_store(server: PlainRedis, data_dir: Path) -> Any:
+def open_store(server: PlainRedis | ShardedRedis, data_dir: Path) -> Any:
     module = suite_module("ha_session_redis.store")
-    chosen = suite_module("ha_session_redis.settings").Settings(
-        redis_url=f"redis://{server.address}:{server.port}"
-    )
+    if isinstance(server, ShardedRedis):
+        where: dict[str, Any] = {"redis_cluster": server.addresses}
+    else:
+        where = {"redis_url": f"redis://{server.address}:{server.port}"}
+    chosen = suite_module("ha_session_redis.settings").Settings(**where)
     store = module.RedisSessionStore(chosen)
     store._origins.files._path = str(data_dir / "sessions")
     return store
@@ -113,6 +119,27 @@ def test_rotated_and_ended_sessions_do_not_come_back_from_files(
 
 
 def test_there_and_back(server: PlainRedis, configuration: Path, tmp_path: Path) -> None:
+    go_there_and_back(server, configuration, tmp_path)
+    assert ha_sessions(configuration, "purge", "redis", "--yes").endswith("deleted 50")
+    assert ha_sessions(configuration, "count") == "files 50\nredis 0"
+
+
+def test_there_and_back_with_a_cluster(tmp_path: Path) -> None:
+    with ShardedRedis() as sharded:
+        named = ",".join(f"{address}:{port}" for address, port in sharded.addresses)
+        configuration = write_configuration(tmp_path, f"redis_cluster = {named}")
+        go_there_and_back(sharded, configuration, tmp_path)
+        assert ha_sessions(configuration, "purge", "redis", "--yes").endswith("deleted 50")
+        assert ha_sessions(configuration, "count") == "files 50\nredis 0"
+        sharded.nodes[1].kill()
+        done = run(configuration, "count")
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+
+
+def go_there_and_back(
+    server: PlainRedis | ShardedRedis, configuration: Path, tmp_path: Path
+) -> None:
     store = open_store(server, tmp_path)
     sids = [store.generate_key() for _ in range(50)]
     for sid in sids:
