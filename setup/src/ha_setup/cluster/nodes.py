@@ -12,9 +12,10 @@ import psutil
 from ha_setup import parts as parts_module
 from ha_setup.cluster import preflight
 from ha_setup.cluster.layout import Layout, Node
+from ha_setup.cluster.look import Look
 from ha_setup.cluster.namespaces import Namespaces
 from ha_setup.cluster.plan import Plan
-from ha_setup.cluster.processes import Processes, marked_processes
+from ha_setup.cluster.processes import Processes
 from ha_setup.cluster.secrets import Secrets, load_or_create
 from ha_setup.cluster.state import Memory
 from ha_setup.errors import PreflightError
@@ -75,7 +76,8 @@ class Nodes:
         wanted = self.wanted()
         if self.namespaces is not None and (problem := self.namespaces.problem()):
             raise PreflightError(problem)
-        absent = [node for node in wanted if not self.processes.of(node.name)]
+        living = self.processes.of_each(node.name for node in wanted)
+        absent = [node for node in wanted if not living[node.name]]
         # Nobody else can be at an address within the cluster's own namespaces.
         listeners = absent if self.namespaces is None else []
         preflight.check(self.layout, listeners, running_already=len(absent) < len(wanted))
@@ -86,7 +88,7 @@ class Nodes:
             if self.processes.main(node.name) is None:
                 self._end_leftovers(node)
         # An installation of Odoo's database outlives a run that was killed.
-        self.processes.kill(marked_processes(self.processes.mark_of(DATABASE_WORK)))
+        self.processes.kill(Look.now().marked(self.processes.mark_of(DATABASE_WORK)))
         self.check()
         if self.namespaces is not None:
             self.namespaces.make()
@@ -94,10 +96,10 @@ class Nodes:
         self.layout.directory.mkdir(parents=True, exist_ok=True)
         self.memory.change()
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, look: Look | None = None) -> None:
         """Start one node; nothing happens when it runs. A frozen one is thawed."""
         node = self.layout.node(name)
-        for process in self.processes.of(name):
+        for process in self.processes.of(name, look):
             try:
                 if process.status() == psutil.STATUS_STOPPED:
                     process.resume()
@@ -111,9 +113,10 @@ class Nodes:
                 self.processes.spawn(name, launch)
 
     def start_missing(self, *kinds: str) -> None:
+        look = Look.now()
         for node in self.wanted():
             if node.kind in kinds:
-                self.start(node.name)
+                self.start(node.name, look)
 
     def stop(self, names: Iterable[str]) -> None:
         """Stop nodes in good order, all of their processes."""

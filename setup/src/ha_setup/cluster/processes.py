@@ -20,11 +20,11 @@ import psutil
 
 from ha_setup.cluster.launch import Launch
 from ha_setup.cluster.layout import Layout
+from ha_setup.cluster.look import MARK, Look
 from ha_setup.cluster.registry import Entry, Registry
 from ha_setup.errors import ClusterError
 from ha_setup.files import write_file
 
-MARK = "HA_SETUP_NODE"
 LARGE_LOG_BYTES = 50_000_000
 
 
@@ -106,23 +106,30 @@ class Processes:
 
     # -- finding
 
-    def of(self, node: str) -> list[psutil.Process]:
-        """Every living process of the node, parents first."""
+    def of(self, node: str, look: Look | None = None) -> list[psutil.Process]:
+        """Every living process of the node, parents first; `look` (default: now) shows where they are."""
         self._reap()
+        look = look or Look.now()
         found: dict[int, psutil.Process] = {}
-        for root in self._roots(node):
-            for process in (root, *_descendants(root)):
+        for root in self._roots(node, look):
+            for process in look.family(root):
                 found.setdefault(process.pid, process)
         return [p for p in found.values() if _lives(p)]
 
+    def of_each(self, nodes: Iterable[str]) -> dict[str, list[psutil.Process]]:
+        """The same of several nodes, at one moment."""
+        look = Look.now()
+        return {node: self.of(node, look) for node in nodes}
+
     def of_all(self) -> list[psutil.Process]:
         """Every living process of the cluster."""
+        look = Look.now()
         found: dict[int, psutil.Process] = {}
         for node in self._layout.nodes:
-            for process in self.of(node.name):
+            for process in self.of(node.name, look):
                 found.setdefault(process.pid, process)
-        for process in marked_processes(f"{self._layout.directory}:"):
-            for each in (process, *_descendants(process)):
+        for process in look.marked_below(f"{self._layout.directory}:"):
+            for each in look.family(process):
                 found.setdefault(each.pid, each)
         return [p for p in found.values() if _lives(p)]
 
@@ -133,7 +140,7 @@ class Processes:
         process = _process_of(entry) if entry else None
         return process if process is not None and _lives(process) else None
 
-    def _roots(self, node: str) -> Iterable[psutil.Process]:
+    def _roots(self, node: str, look: Look) -> Iterable[psutil.Process]:
         entry = self._registry.entries().get(node)
         if entry is not None and (process := _process_of(entry)) is not None:
             yield process
@@ -141,8 +148,7 @@ class Processes:
             postmaster = postmaster_of(self._layout.data_dir(node) / "pg")
             if postmaster is not None:
                 yield postmaster
-        mark = self.mark_of(node)
-        yield from (p for p in marked_processes(mark) if _mark(p) == mark)
+        yield from look.marked(self.mark_of(node))
 
     def _reap(self) -> None:
         """Collect our own dead children, which would otherwise stay as zombies."""
@@ -156,16 +162,19 @@ class Processes:
         Raises ClusterError naming what could not be ended.
         """
         names = list(nodes)
-        before = {name: self.of(name) for name in names}
+        before = self.of_each(names)
         for processes in before.values():
             for process in _to_terminate(processes):
                 _send(process, signal.SIGTERM)
             for process in processes:
                 _send(process, signal.SIGCONT)  # a frozen process hears TERM only when it runs
         deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and any(self.of(name) for name in names):
+        left = before
+        while time.monotonic() < deadline and any(left.values()):
             time.sleep(0.1)
-        self.kill([p for name in names for p in (*self.of(name), *before[name])])
+            left = self.of_each(names)
+        left = self.of_each(names)
+        self.kill([p for name in names for p in (*left[name], *before[name])])
         for name in names:
             self._registry.forget(name)
 
@@ -198,19 +207,6 @@ def postmaster_of(data: Path) -> psutil.Process | None:
         return None
 
 
-def marked_processes(prefix: str) -> list[psutil.Process]:
-    """Processes whose mark begins with `prefix`."""
-    found = []
-    for pid in psutil.pids():
-        try:
-            process = psutil.Process(pid)
-        except psutil.Error:
-            continue
-        if (_mark(process) or "").startswith(prefix):
-            found.append(process)
-    return found
-
-
 def describe(process: psutil.Process) -> str:
     """Name and pid, for people; never the command line."""
     try:
@@ -219,26 +215,12 @@ def describe(process: psutil.Process) -> str:
         return f"pid {process.pid}"
 
 
-def _mark(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get(MARK)
-    except (psutil.Error, OSError):
-        return None
-
-
 def _process_of(entry: Entry) -> psutil.Process | None:
     try:
         process = psutil.Process(entry.pid)
         return process if entry.matches(process.pid, process.create_time()) else None
     except psutil.Error:
         return None
-
-
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
 
 
 def _lives(process: psutil.Process) -> bool:
