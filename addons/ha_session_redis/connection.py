@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+import re
 import ssl
 import threading
 import time
@@ -35,6 +36,15 @@ TRANSIENT = (
     redis.exceptions.RedisClusterException,  # no node of a Cluster answers
     redis.exceptions.NoScriptError,  # the primary changed between loading and running one
 )
+
+#: Why a script failed, in the words that Redis 6 puts around it.
+_IN_SCRIPT = re.compile(r"@user_script: ?\d+: -([A-Z]+) ")
+_BY_CODE: dict[str, type[redis.RedisError]] = {
+    "READONLY": redis.exceptions.ReadOnlyError,
+    "MASTERDOWN": redis.exceptions.MasterDownError,
+    "OOM": redis.exceptions.OutOfMemoryError,
+    "NOPERM": redis.exceptions.NoPermissionError,
+}
 
 #: Everything redis-py raises; what its Cluster client raises is no RedisError.
 FAILURES = (redis.RedisError, redis.exceptions.RedisClusterException)
@@ -88,8 +98,11 @@ class Connection:
             except FAILURES as error:
                 if isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error):
                     raise
+                reason = plain(error)
+                if isinstance(reason, redis.exceptions.ReadOnlyError):
+                    self._leave(state)
                 attempt += 1
-                delay = self._failed(state, error, attempt)
+                delay = self._failed(state, reason, attempt)
                 if delay is None:
                     raise SessionStoreUnavailable from error
                 time.sleep(delay)
@@ -142,6 +155,11 @@ class Connection:
         if self._state.pid != os.getpid():
             self._state = _Process()
         return self._state
+
+    def _leave(self, state: _Process) -> None:
+        """Close the links to a server that was demoted: it would keep them open."""
+        if not self.clustered and state.client is not None:
+            state.client.connection_pool.disconnect()
 
     def _failed(self, state: _Process, error: Exception, attempt: int) -> float | None:
         """Note the failure; the seconds to wait before the next attempt, None for none."""
@@ -198,6 +216,13 @@ class Connection:
             _logger.error("Redis refuses to work for this node: %s: %s", remedy, error)
 
 
+def plain(error: Exception) -> Exception:
+    """The error that a script's failure would have been outside of it, as Redis 7 and newer say it."""
+    match = _IN_SCRIPT.search(str(error)) if isinstance(error, redis.ResponseError) else None
+    kind = _BY_CODE.get(match[1]) if match else None
+    return kind(str(error)[match.end() :]) if kind and match else error
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     item: BaseException | None = error
     while item is not None:
@@ -219,7 +244,9 @@ def _refused(error: BaseException) -> bool:
     if isinstance(error, TRANSIENT):
         return _certificate(error)
     words = ("NOREPLICAS", "LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY")
-    return isinstance(error, redis.ResponseError) and not str(error).startswith(words)
+    wrapped = _IN_SCRIPT.search(str(error))
+    code = wrapped[1] if wrapped else str(error)
+    return isinstance(error, redis.ResponseError) and not code.startswith(words)
 
 
 def _remedy(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.addresses import wait_until
 from tests.servers.odoo_here import suite_module
 from tests.servers.redis_modes import PlainRedis, ShardedRedis
 
@@ -165,6 +166,26 @@ def test_a_full_redis_is_one_line_and_comes_back(caplog: pytest.LogCaptureFixtur
         assert store.connection.probe()
         store.connection.returned(complete=True)
         store.save(session)
+
+
+def test_a_demoted_redis_is_left_and_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """A virtual address leads to another server after a failover; old links lead to the old one."""
+    with PlainRedis() as server:
+        store = open_store(redis_url=f"redis://{server.address}:{server.port}")
+        session = store.new()
+        store.save(session)
+        with server.client() as admin:
+            links = admin.info("stats")["total_connections_received"]
+            admin.replicaof("127.0.0.1", 1)
+            with pytest.raises(unavailable()):
+                store.save(session)
+            assert admin.info("stats")["total_connections_received"] > links + 1
+            admin.replicaof("NO", "ONE")
+        wait_until(store.connection.probe, timeout=5, what="it is writable again")
+        store.connection.returned(complete=True)
+        store.save(session)
+    refused = [r.getMessage() for r in caplog.records if "refuses" in r.getMessage()]
+    assert refused == []
 
 
 def refusals(store: Any, caplog: pytest.LogCaptureFixture) -> list[str]:
