@@ -69,8 +69,8 @@ frontend {variant}
     bind {layout.balancer.address}:{port}
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
     http-request set-header X-Forwarded-Proto http
-    use_backend {variant}_websocket if {{ path_beg /websocket }}
     http-request set-header X-Request-ID %[uuid()]
+    use_backend {variant}_websocket if {{ path_beg /websocket }}
     default_backend {variant}_odoo
 """
 
