@@ -61,7 +61,9 @@ ignore_startup_parameters = extra_float_digits,options
 """,
         )
         self.point_to(server)
-        program = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+        program = os.environ.get("HA_TEST_PGBOUNCER") or shutil.which(
+            "pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin"
+        )
         if program is None:
             raise FileNotFoundError("pgbouncer: install it (apt-get install pgbouncer)")
         self.process = ServerProcess(
