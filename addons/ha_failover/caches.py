@@ -62,11 +62,9 @@ def last_move() -> Move | None:
     return _move
 
 
-def trusted(registry: Any) -> bool:
-    """Was the registry's cache cleared since? From this call on it counts as cleared."""
-    before = getattr(registry, "_ha_generation", 0)
-    registry._ha_generation = _generation
-    return bool(before == _generation)
+def generation() -> int:
+    """Rises with each distrust."""
+    return _generation
 
 
 def replayed(document: dict[str, Any], timeline: int) -> dict[str, int]:

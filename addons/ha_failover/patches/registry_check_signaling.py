@@ -92,8 +92,11 @@ def _bind(registry: Any, lasting: _Lasting, cr: Any) -> None:
 def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
     def check_signaling(self: Any, cr: Any = None) -> Any:
         lasting = _lasting(self)
-        if not caches.trusted(self):
+        generation = caches.generation()
+        if getattr(self, "_ha_generation", 0) != generation:
             _clear_distrusted(self, lasting)
+            # Only now: another thread must not go on with what is still being cleared.
+            self._ha_generation = generation
         registry = original(self, cr)
         known = lasting.bound is not None and lasting.unchanged(self)
         # Without a topology document nothing would ever be proven.
