@@ -18,6 +18,7 @@ from ..topology.watcher import watcher
 from . import green
 from .budget import held, remaining, spend
 from .hold import Decision, decide, retry_pause
+from .inside import inside
 from .link import ends_at, remember
 from .pooling import LISTENING, check_once
 from .proof import QUESTION, Reached, objection
@@ -105,6 +106,7 @@ def connect(connection_info: dict[str, Any], *, readonly: bool) -> Any:
                 connection.close()  # the primary changed meanwhile, and the watcher didn't see us
                 continue
             connection._ha_epoch = decision.epoch
+            connection._ha_server = decision.server
             connection._ha_identity = identity(connection_info)
             if settings.database_route == "pooler" and chosen.get("database") == LISTENING:
                 check_once(lambda: _attempt(chosen, settings.database_connect_timeout))  # noqa: B023
@@ -174,7 +176,9 @@ class await_writable:  # noqa: N801 (reads as a verb in a with statement)
             now = time.monotonic()
             if self._holding is None:
                 now = min(now, self._deadline - 1e-6)
-            decision = decide(topology, now=now, deadline=self._deadline)
+            # What failed once waits like everything else: the server is on its way down.
+            beside = inside() if self._error is None else None
+            decision = decide(topology, now=now, deadline=self._deadline, inside=beside)
             if decision.action == "connect":
                 return decision
             if decision.action == "give_up":

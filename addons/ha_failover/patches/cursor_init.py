@@ -5,6 +5,8 @@ from typing import Any
 
 from odoo.addons.ha_base.patches import Patch
 
+from ..gate.inside import opened
+
 
 def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
     def __init__(self: Any, pool: Any, dbname: str, dsn: dict[str, Any]) -> None:  # noqa: N807
@@ -12,6 +14,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         self._ha_broken = None
         self._ha_connection_info = dsn
         original(self, pool, dbname, dsn)
+        opened(self)
 
     return __init__
 

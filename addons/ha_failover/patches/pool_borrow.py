@@ -81,7 +81,7 @@ def _take(pool: Any, wanted: Any) -> tuple[Any, list[Any]]:
     """Under the pool's lock, without network work: an idle connection that fits, or None and a
     reserved slot; and what is to be closed."""
     topology = None if pool._readonly else watcher().topology()
-    epoch = topology.epoch if topology and topology.writable else None
+    epoch = topology.epoch if topology else None
     discarded: list[Any] = []
     now = time.time()
     for connection in list(pool._connections):

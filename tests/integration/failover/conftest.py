@@ -47,6 +47,11 @@ class Publisher:
         }
         self.publish()
 
+    def switching(self) -> None:
+        """New transactions are held for a switchover; the primary is still there."""
+        self.state = "switching"
+        self.publish()
+
     def lost(self) -> None:
         self.state, self.primary = "lost", None
         self.publish()

@@ -2,7 +2,13 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from odoo.addons.ha_failover.gate.hold import RETRY_MOST, Decision, decide, retry_pause
+from odoo.addons.ha_failover.gate.hold import (
+    RETRY_MOST,
+    Decision,
+    Inside,
+    decide,
+    retry_pause,
+)
 from odoo.addons.ha_failover.topology.document import Server, Topology
 
 PRIMARY = Server("pg1", "10.0.0.1", 5432, 3)
@@ -20,6 +26,16 @@ def test_a_switching_or_lost_topology_holds() -> None:
     for state in ("switching", "lost"):
         assert decide(topology(state), now=1, deadline=2).action == "wait"
     assert decide(topology("stable", None), now=1, deadline=2).action == "wait"
+
+
+def test_what_is_open_may_open_more_while_a_switchover_holds() -> None:
+    beside = Inside(PRIMARY, 7)
+    chosen = Decision("connect", PRIMARY, 7)
+    assert decide(topology("switching"), now=1, deadline=2, inside=beside) == chosen
+    assert decide(topology("switching", None), now=1, deadline=2, inside=beside) == chosen
+    assert decide(topology("lost"), now=1, deadline=2, inside=beside).action == "wait"
+    older = Inside(PRIMARY, 6)
+    assert decide(topology("switching"), now=1, deadline=2, inside=older).action == "wait"
 
 
 def test_without_a_topology_libpq_chooses() -> None:

@@ -63,6 +63,16 @@ class HaTestRow(models.Model):
         return row.id
 
     @api.model
+    def create_beside(self, token, seconds):
+        """Write a row, linger, then do something in a transaction beside this one."""
+        row = self.create({"token": token})
+        row.flush_recordset()
+        self.linger(seconds)
+        with self.env.registry.cursor() as cr:
+            cr.execute("SELECT 1")
+        return row.id
+
+    @api.model
     def notify(self, channel, message):
         """Send a notification over the bus, where the database has one."""
         self.env["bus.bus"]._sendone(channel, "ha_test", message)
