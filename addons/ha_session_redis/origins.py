@@ -40,7 +40,7 @@ class Origins:
         """Others may have stored sessions meanwhile."""
         self._absent.clear()
 
-    def read_through(self, sid: str) -> bytes | None:
+    def read_through(self, sid: str) -> bytes | str | None:
         """The document that Redis did not have a moment ago, None where nobody has it.
 
         :raises SessionStoreUnavailable: when Redis or a database does not answer
@@ -48,8 +48,10 @@ class Origins:
         key, now = digest(sid), time.monotonic()
         if now - self._absent.get(key, -_ABSENT_FOR) < _ABSENT_FOR:
             return None
-        if self._adopt_from_postgres(sid, self._databases.candidates()) or self.adopt_file(sid):
-            return self._documents.fetch(sid)
+        document = self._adopt_from_postgres(sid, self._databases.candidates())
+        if document is not None or self.adopt_file(sid):
+            # After an outage each process makes Redis forget what it may have wrong: perhaps this, again.
+            return self._documents.fetch(sid) or document
         if len(self._absent) >= _ABSENT_MOST:
             self._absent.clear()
         self._absent[key] = now
@@ -60,7 +62,7 @@ class Origins:
         ``ended``, or ``unknown``."""
         if database is None or not self._databases.has_tables(database):
             return Verdict("unknown")
-        if self._adopt_from_postgres(sid, [database]):
+        if self._adopt_from_postgres(sid, [database]) is not None:
             return Verdict("saved")
 
         def ended(cursor: Any) -> bool:
@@ -71,7 +73,19 @@ class Origins:
         except NoTable:
             return Verdict("unknown")
 
-    def _adopt_from_postgres(self, sid: str, names: list[str]) -> bool:
+    def owned_by_postgres(self, sid: str, database: str | None) -> bool:
+        """Does PostgreSQL have this sid as one that may end its identifier?"""
+        if database is None or not self._databases.has_tables(database):
+            return False
+        try:
+            return self._databases.transaction(
+                database, lambda cursor: PostgresDocuments(cursor, dirty=False).owns(sid)
+            )
+        except NoTable:
+            return False
+
+    def _adopt_from_postgres(self, sid: str, names: list[str]) -> str | None:
+        """The document that Redis took over."""
         for name in names:
             if not self._databases.has_tables(name):
                 continue
@@ -83,8 +97,8 @@ class Origins:
                 continue
             # Not in the grace: Redis had it for as long as it may live.
             if found is not None and found[1] > 0:
-                return self._adopt(sid, *found, vouched=True)
-        return False
+                return found[0] if self._adopt(sid, *found, vouched=True) else None
+        return None
 
     def adopt_file(self, sid: str) -> bool:
         """Have Redis take over a session in a file; False where there is none that lives."""

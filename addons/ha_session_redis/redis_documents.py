@@ -75,9 +75,10 @@ class RedisDocuments:
             "stored" if stored else "",
         )
 
-    def end(self, sid: str) -> bool:
-        """End the sid; True when that ended its whole identifier. See ``scripts.END``."""
-        return bool(self._run(scripts.END, sid))
+    def end(self, sid: str) -> bool | None:
+        """End the sid; True when that ended its whole identifier, None when nothing was known of it.
+        See ``scripts.END``."""
+        return {0: False, 1: True, 2: None}[self._run(scripts.END, sid)]
 
     def adopt(
         self, sid: str, document: str, milliseconds: int, *, next_sid: str | None, vouched: bool

@@ -141,7 +141,8 @@ return 1
 
 #: KEYS document, index; ARGV rest. Ends the sid and with it the whole identifier: whoever logs
 #: out on the old sid of a rotation means the new one too. Only a sid that is live, or was until
-#: its rotation a moment ago, has that power: neither an invented one nor an expired one.
+#: its rotation a moment ago, has that power: neither an invented one nor an expired one. Returns 1
+#: when the identifier ended, 2 when Redis knows nothing of the sid, else 0.
 END = (
     _COMMON
     + """
@@ -156,7 +157,7 @@ if not rotated then
     redis.call('HSET', index, rest, 'ended ' .. now())
     outlive(0)
 end
-return 0
+return state == '' and 2 or 0
 """
 )
 
@@ -196,12 +197,18 @@ return 1
 )
 
 #: KEYS document with an empty rest, index; ARGV "". Forgets an identifier that another store knows
-#: better, unless it has ended: then it stays so.
+#: better, but for what has ended: that stays so.
 FORGET = (
     _COMMON
     + """
 if redis.call('HEXISTS', index, '*') == 0 then
-    forget_all()
+    local states = redis.call('HGETALL', index)
+    for i = 1, #states, 2 do
+        redis.call('DEL', document(states[i]))
+        if string.sub(states[i + 1], 1, 5) ~= 'ended' then
+            redis.call('HDEL', index, states[i])
+        end
+    end
 end
 return 1
 """

@@ -209,7 +209,12 @@ class RedisSessionStore(SessionStore):
         sid, name = session.sid, self._home(session, env)
         identifiers = [sid[:STORED_SESSION_BYTES]]
         try:
-            if self.documents.end(sid):
+            whole = self.documents.end(sid)
+            if whole is None and not session.is_new and self._origins.owned_by_postgres(sid, name):
+                # A process made Redis forget it, after an outage: PostgreSQL knows better.
+                self.documents.revoke(identifiers)
+                whole = True
+            if whole:
                 self._fallback.record_end(name, identifiers, self._longest(), known=known)
                 self._origins.files.drop_identifiers(identifiers)
         except SessionStoreUnavailable:

@@ -85,15 +85,20 @@ class PostgresDocuments:
         As in Redis only a sid that is live, or was until a moment ago, has that power; and one
         whose identifier nobody has, so that no late save brings it back.
         """
-        _ended, document, sealed, left, others = self._look(sid)
+        _ended, document, sealed, _left, others = self._look(sid)
         unknown = document is None and not others
-        powerful = document is not None and left > (-_GRACE if sealed is None else _POWERLESS)
-        if unknown or powerful:
+        if unknown or self.owns(sid):
             self.revoke([sid[:STORED_SESSION_BYTES]], seconds)
             return True
         if sealed is None:
             self._cursor.execute(table.DROP_ONE, {"digest": digest(sid)})
         return False
+
+    def owns(self, sid: str) -> bool:
+        """Is it here, with the power to end its identifier?"""
+        ended, document, sealed, left, _others = self._look(sid)
+        alive = ended is None and document is not None
+        return alive and left > (-_GRACE if sealed is None else _POWERLESS)
 
     def revoke(self, identifiers: list[str], seconds: int, *, known: bool = False) -> None:
         """End every session of each identifier, and remember it for ``seconds`` at least.

@@ -133,6 +133,32 @@ class TestLostData(PrivateStore, TransactionCase):
         self.store.save(again)
         self.assertTrue(self.store.get(session.sid)["later"])
 
+    def _forget(self, session):
+        """What each process does after an outage, for what was touched shortly before."""
+        self.store.documents.forget([session.sid[:IDENTIFIER]])
+
+    def test_forgotten_while_it_is_read(self):
+        session = self.logged_in()
+        self._forget(session)
+        original = self.store.documents.adopt
+
+        def adopt(sid, *arguments, **options):
+            adopted = original(sid, *arguments, **options)
+            self._forget(session)
+            return adopted
+
+        self.patch(self.store.documents, "adopt", adopt)
+        self.assertEqual(self.store.get(session.sid).uid, session.uid)
+
+    def test_forgotten_before_it_is_logged_out(self):
+        session = self.logged_in()
+        read = self.store.get(session.sid)
+        self._forget(session)
+        self.store.delete(read)
+        self._forget(session)
+        self.assertTrue(self.store.get(session.sid).is_new)
+        self.assertEqual(self.rows(session), [])
+
     @mute_logger(*_QUIET)
     def test_who_was_logged_out_or_revoked_stays_so(self):
         out, revoked = self.logged_in(), self.logged_in()

@@ -38,14 +38,14 @@ class Goodbyes:
 
         self.failures: list[str] = []
         self._leaver, self._owner, self._forgotten = person(0), person(1), person(1)
-        self._afterwards = person(1)
+        self._person = person
         self._cookies = cookies
         self._devices: object = []
         self._ended: list[Mapping[str, str]] = []
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        for person in (self._leaver, self._owner, self._forgotten, self._afterwards):
+        for person in (self._leaver, self._owner, self._forgotten):
             await self._stack.enter_async_context(person)
         self._owner.restore(self._cookies.get(self._key, {}))
         return self
@@ -103,8 +103,9 @@ class Goodbyes:
         deadline = time.monotonic() + _CHECK_TIMEOUT
         answers = 0
         while answers < _CHECKS and time.monotonic() < deadline:
-            self._afterwards.restore(cookies)
-            verdict = await self._afterwards.check_session()
+            async with self._person(1) as browser:  # with no cookies but these
+                browser.restore(cookies)
+                verdict = await browser.check_session()
             if verdict.ok:
                 return True
             if verdict.logged_out:
