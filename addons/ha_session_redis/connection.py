@@ -219,8 +219,14 @@ class Connection:
 def plain(error: Exception) -> Exception:
     """The error that a script's failure would have been outside of it, as Redis 7 and newer say it."""
     match = _IN_SCRIPT.search(str(error)) if isinstance(error, redis.ResponseError) else None
-    kind = _BY_CODE.get(match[1]) if match else None
-    return kind(str(error)[match.end() :]) if kind and match else error
+    if match is None:
+        return error
+    kind = _BY_CODE.get(match[1])
+    return (
+        kind(str(error)[match.end() :])
+        if kind
+        else redis.ResponseError(str(error)[match.start(1) :])
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -244,9 +250,7 @@ def _refused(error: BaseException) -> bool:
     if isinstance(error, TRANSIENT):
         return _certificate(error)
     words = ("NOREPLICAS", "LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY")
-    wrapped = _IN_SCRIPT.search(str(error))
-    code = wrapped[1] if wrapped else str(error)
-    return isinstance(error, redis.ResponseError) and not code.startswith(words)
+    return isinstance(error, redis.ResponseError) and not str(error).startswith(words)
 
 
 def _remedy(error: BaseException) -> str:

@@ -6,6 +6,7 @@ and nobody is logged out.
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from odoo.http import SESSION_LIFETIME
@@ -60,41 +61,30 @@ class Origins:
     def settle(self, sid: str, database: str | None) -> Verdict:
         """What PostgreSQL knows of a sid that Redis lost: ``saved`` when Redis has it again,
         ``ended``, or ``unknown``."""
-        if database is None or not self._databases.has_tables(database):
-            return Verdict("unknown")
-        if self._adopt_from_postgres(sid, [database]) is not None:
+        if database and self._adopt_from_postgres(sid, [database]) is not None:
             return Verdict("saved")
-
-        def ended(cursor: Any) -> bool:
-            return PostgresDocuments(cursor, dirty=False).has_ended(sid)
-
-        try:
-            return Verdict("ended" if self._databases.transaction(database, ended) else "unknown")
-        except NoTable:
-            return Verdict("unknown")
+        ended = self._ask_postgres(database, lambda documents: documents.has_ended(sid))
+        return Verdict("ended" if ended else "unknown")
 
     def owned_by_postgres(self, sid: str, database: str | None) -> bool:
         """Does PostgreSQL have this sid as one that may end its identifier?"""
+        return bool(self._ask_postgres(database, lambda documents: documents.owns(sid)))
+
+    def _ask_postgres(self, database: str | None, work: Callable[[PostgresDocuments], Any]) -> Any:
+        """What ``work`` finds in the database; None where the app isn't installed."""
         if database is None or not self._databases.has_tables(database):
-            return False
+            return None
         try:
             return self._databases.transaction(
-                database, lambda cursor: PostgresDocuments(cursor, dirty=False).owns(sid)
+                database, lambda cursor: work(PostgresDocuments(cursor, dirty=False))
             )
         except NoTable:
-            return False
+            return None
 
     def _adopt_from_postgres(self, sid: str, names: list[str]) -> str | None:
         """The document that Redis took over."""
         for name in names:
-            if not self._databases.has_tables(name):
-                continue
-            try:
-                found = self._databases.transaction(
-                    name, lambda cursor: PostgresDocuments(cursor, dirty=False).fetch(sid)
-                )
-            except NoTable:
-                continue
+            found = self._ask_postgres(name, lambda documents: documents.fetch(sid))
             # Not in the grace: Redis had it for as long as it may live.
             if found is not None and found[1] > 0:
                 return found[0] if self._adopt(sid, *found, vouched=True) else None

@@ -85,9 +85,9 @@ class PostgresDocuments:
         As in Redis only a sid that is live, or was until a moment ago, has that power; and one
         whose identifier nobody has, so that no late save brings it back.
         """
-        _ended, document, sealed, _left, others = self._look(sid)
+        _ended, document, sealed, left, others = self._look(sid)
         unknown = document is None and not others
-        if unknown or self.owns(sid):
+        if unknown or _powerful(document, sealed, left):
             self.revoke([sid[:STORED_SESSION_BYTES]], seconds)
             return True
         if sealed is None:
@@ -97,8 +97,7 @@ class PostgresDocuments:
     def owns(self, sid: str) -> bool:
         """Is it here, with the power to end its identifier?"""
         ended, document, sealed, left, _others = self._look(sid)
-        alive = ended is None and document is not None
-        return alive and left > (-_GRACE if sealed is None else _POWERLESS)
+        return ended is None and _powerful(document, sealed, left)
 
     def revoke(self, identifiers: list[str], seconds: int, *, known: bool = False) -> None:
         """End every session of each identifier, and remember it for ``seconds`` at least.
@@ -161,3 +160,8 @@ class PostgresDocuments:
 
 def _next_sid(sid: str, sealed: bytes) -> str:
     return sid[:STORED_SESSION_BYTES] + seal(sid, sealed).decode()
+
+
+def _powerful(document: Any, sealed: Any, left: Any) -> bool:
+    """May a row that was looked at end its identifier?"""
+    return document is not None and left > (-_GRACE if sealed is None else _POWERLESS)
