@@ -177,7 +177,8 @@ class await_writable:  # noqa: N801 (reads as a verb in a with statement)
             if self._holding is None:
                 now = min(now, self._deadline - 1e-6)
             # What failed once waits like everything else: the server is on its way down.
-            beside = inside() if self._error is None else None
+            held_back = topology is not None and not topology.writable and self._error is None
+            beside = inside() if held_back else None
             decision = decide(topology, now=now, deadline=self._deadline, inside=beside)
             if decision.action == "connect":
                 return decision

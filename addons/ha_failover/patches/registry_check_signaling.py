@@ -10,7 +10,6 @@ from odoo.addons.ha_base.patches import Patch
 from odoo.tools.lru import LRU
 
 from .. import caches
-from ..topology.watcher import watcher
 
 _logger = logging.getLogger(__name__)
 
@@ -99,8 +98,9 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
             self._ha_generation = generation
         registry = original(self, cr)
         known = lasting.bound is not None and lasting.unchanged(self)
-        # Without a topology document nothing would ever be proven.
-        if not known and cr is not None and registry is self and watcher().topology():
+        # Only a proven primary can say it: a read replica would be asked in vain at each request.
+        proven = getattr(getattr(cr, "_cnx", None), "_ha_server", None) is not None
+        if not known and proven and registry is self:
             _bind(self, lasting, cr)
         return registry
 
