@@ -35,6 +35,21 @@ def read(client: OdooClient, dbname: str) -> str:
             time.sleep(0.5)
 
 
+def installed(
+    pair: tuple[Postgres, Postgres], variant: Variant, topology_path: object
+) -> OdooServer:
+    """An Odoo whose processes cache, with its database."""
+    odoo = OdooServer(
+        pair,
+        "cached",
+        variant=variant,
+        options={"max_cron_threads": 0},
+        ha={"topology_path": topology_path} if variant == "suite" else {},
+    )
+    odoo.install("base", "web", *["ha_failover"] * (variant == "suite"))
+    return odoo
+
+
 def signals(server: Postgres, dbname: str) -> dict[str, int]:
     tables = server.execute(
         "SELECT tablename FROM pg_tables WHERE tablename LIKE 'orm_signaling_%%'", dbname=dbname
@@ -65,17 +80,7 @@ def test_what_was_lost_is_not_served(
 ) -> None:
     primary, replica = pair
     publisher.stable(primary, timeline=1)
-    odoo = OdooServer(
-        [primary, replica],
-        "cached",
-        variant=variant,
-        options={"max_cron_threads": 0},
-        ha={"topology_path": publisher.path if with_sidecar else "/nonexistent"}
-        if variant == "suite"
-        else {},
-    )
-    odoo.install("base", "web", *["ha_failover"] * (variant == "suite"))
-    with odoo:
+    with installed(pair, variant, publisher.path if with_sidecar else "/nonexistent") as odoo:
         client = odoo.client()
         client.login(odoo.dbname)
         client.call("ir.config_parameter", "set_param", "ha_test", "kept")
@@ -108,15 +113,7 @@ def test_what_was_not_lost_stays(
 ) -> None:
     primary, replica = pair
     publisher.stable(primary, timeline=1)
-    odoo = OdooServer(
-        [primary, replica],
-        "cached",
-        variant="suite",
-        options={"max_cron_threads": 0},
-        ha={"topology_path": publisher.path},
-    )
-    odoo.install("base", "web", "ha_failover")
-    with odoo:
+    with installed(pair, "suite", publisher.path) as odoo:
         client = odoo.client()
         client.login(odoo.dbname)
         client.call("ir.config_parameter", "set_param", "ha_test", "kept")

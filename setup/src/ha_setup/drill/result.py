@@ -39,7 +39,7 @@ class RunResult:
     failed_requests: int
     failed_by_kind: dict[str, int]
     logouts: int
-    revived: int = 0
+    revived: int
     writes_acknowledged: int
     lost_acknowledged: int
     lost_before_switch: int
