@@ -292,4 +292,6 @@ def test_the_hold_is_no_key_of_patroni(scene: Scene) -> None:
         sidecar.never_shows(1.5, state="switching")
     scene.patroni.etcd.delete(PREFIX + HOLD)
     told = scene.old.process.log_text().splitlines()[before:]
-    assert [line for line in told if "ERROR" in line or "WARNING" in line] == []
+    # A busy machine makes Patroni late, and it says so; that is not about the key.
+    about = [line for line in told if "Loop time exceeded" not in line]
+    assert [line for line in about if "ERROR" in line or "WARNING" in line] == []
