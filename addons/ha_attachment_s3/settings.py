@@ -58,6 +58,13 @@ class Settings:
         "Address of an S3-compatible service; leave it out for Amazon.",
         example="https://s3.example.com:9000",
     )
+    s3_public_endpoint_url: str | None = setting(
+        None,
+        parse.url("http", "https"),
+        "The same service's address as browsers reach it, for signed links; left out: "
+        "s3_endpoint_url.",
+        example="https://files.example.com",
+    )
     s3_region: str | None = setting(None, parse.text, "Region of the bucket.", example="eu-west-3")
     s3_access_key: str | None = setting(
         None,
