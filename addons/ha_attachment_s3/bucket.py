@@ -48,24 +48,7 @@ class Bucket:
             config["data_dir"], "ha_attachment_cache"
         )
         self._cache = Cache(Path(directory), settings.s3_cache_size)
-        self._client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=settings.s3_endpoint_url,
-            region_name=settings.s3_region,
-            aws_access_key_id=settings.s3_access_key,
-            aws_secret_access_key=settings.s3_secret_key,
-            config=Config(
-                connect_timeout=settings.s3_connect_timeout,
-                read_timeout=settings.s3_timeout,
-                retries={"mode": "standard", "total_max_attempts": settings.s3_attempts},
-                s3={"addressing_style": settings.s3_addressing_style},
-                tcp_keepalive=True,
-                # Checksums are given and verified here; services other than Amazon's may
-                # not know those that boto3 would add by itself.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
+        self._client = connect(settings, settings.s3_endpoint_url)
 
     def put(self, location: Location, content: bytes) -> None:
         """Store ``content``, unless it is there already; S3 verifies it on arrival.
@@ -180,6 +163,29 @@ class Bucket:
             error,
         )
         return StorageUnavailable()
+
+
+def connect(settings: Settings, endpoint_url: str | None) -> Any:
+    """A boto3 client; nothing is sent yet. Making one isn't thread-safe, using it is."""
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        config=Config(
+            connect_timeout=settings.s3_connect_timeout,
+            read_timeout=settings.s3_timeout,
+            retries={"mode": "standard", "total_max_attempts": settings.s3_attempts},
+            s3={"addressing_style": settings.s3_addressing_style},
+            signature_version="s3v4",
+            tcp_keepalive=True,
+            # Checksums are given and verified here; services other than Amazon's may
+            # not know those that boto3 would add by itself.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
 
 
 def _status(error: ClientError) -> int:
