@@ -100,16 +100,26 @@ class HaAttachmentGarbage(models.Model):
             row = cr.fetchone()
             if not row:
                 return False
-            cr.execute("SELECT 1 FROM ir_attachment WHERE store_fname = %s LIMIT 1", [name])
-            garbage = not cr.fetchone() and self._is_ours(name)
+            garbage = not self._is_referred_to(cr, name) and self._is_ours(name)
             if garbage:
-                # boto3 is only there where S3 is configured.
-                from ..bucket import bucket
-
-                bucket().delete(parse(name))
+                self._delete_object(name)
                 _logger.debug("deleted %s", name)
             cr.execute("DELETE FROM ha_attachment_garbage WHERE id = %s", row)
             return garbage
+
+    @api.model
+    def _is_referred_to(self, cr, name):
+        """Whether an attachment still needs this object."""
+        cr.execute("SELECT 1 FROM ir_attachment WHERE store_fname = %s LIMIT 1", [name])
+        return bool(cr.fetchone())
+
+    @api.model
+    def _delete_object(self, name):
+        """:raises StorageUnavailable: when it is not certain that it is gone"""
+        # boto3 is only there where S3 is configured.
+        from ..bucket import bucket
+
+        bucket().delete(parse(name))
 
     @api.model
     def _is_ours(self, name):
