@@ -8,6 +8,6 @@
     "license": "LGPL-3",
     "depends": ["ha_base"],
     "external_dependencies": {"python": ["boto3"]},
-    "data": ["security/ir.model.access.csv"],
+    "data": ["security/ir.model.access.csv", "data/ha_attachment_rule.xml"],
     "installable": True,
 }

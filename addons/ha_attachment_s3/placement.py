@@ -1,18 +1,58 @@
-"""Which contents stay in the database although there is a bucket. Pure."""
+"""Which contents are kept where, although there is a bucket. Pure.
+
+The rules are looked at in their order; the first that fits decides, and what none fits goes to
+the bucket.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+#: What Odoo calls its storages, and ours.
+STORAGES = ("db", "file", "s3")
 
 
-def stays_in_database(
-    *, url: object, res_field: object, mimetype: object, size: int, small_image: int
-) -> bool:
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an attachment. A text that is None or empty: it has none."""
+
+    url: str | None = None
+    model: str | None = None
+    field: str | None = None
+    mimetype: str | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Contents that fit all of this are kept in ``storage``.
+
+    The texts are patterns (``image/*``); one that is empty fits everything, ``*`` whatever is
+    there at all. Sizes are bytes, both ends included; ``largest`` 0 is no limit.
     """
-    What Odoo serves by its address (asset bundles, website files) must be there on each node
-    at once, for visitors too, and is made anew by whichever node finds it missing. Small images
-    of records are shown many to a page: one request to S3 for each would be slower than the row.
 
-    :param size: bytes of the content
-    :param small_image: up to how many bytes an image of a record is small
-    """
-    if url:
-        return True
-    is_image = not mimetype or str(mimetype).startswith("image/")
-    return bool(res_field) and is_image and size <= small_image
+    storage: str
+    url: str | None = None
+    model: str | None = None
+    field: str | None = None
+    mimetype: str | None = None
+    smallest: int = 0
+    largest: int = 0
+
+    def fits(self, facts: Facts) -> bool:
+        texts = (
+            (self.url, facts.url),
+            (self.model, facts.model),
+            (self.field, facts.field),
+            (self.mimetype, facts.mimetype),
+        )
+        return (
+            all(not pattern or (text and fnmatchcase(text, pattern)) for pattern, text in texts)
+            and facts.size >= self.smallest
+            and (not self.largest or facts.size <= self.largest)
+        )
+
+
+def storage_for(rules: Iterable[Rule], facts: Facts) -> str:
+    """``db``, ``file`` or ``s3``."""
+    return next((rule.storage for rule in rules if rule.fits(facts)), "s3")

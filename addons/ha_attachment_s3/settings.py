@@ -95,12 +95,6 @@ class Settings:
     s3_attempts: int = setting(
         3, parse.integer(minimum=1), "How often one operation is tried, the first time included."
     )
-    s3_small_image: int = setting(
-        51200,
-        parse.size,
-        "Images of records (res_field) up to this size stay in the database, where each node "
-        "reads them without a further request.",
-    )
     s3_cache_size: int = setting(
         1 << 30,
         parse.size,

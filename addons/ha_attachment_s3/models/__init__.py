@@ -1,1 +1,1 @@
-from . import ha_attachment_garbage, ir_attachment, ir_http
+from . import ha_attachment_garbage, ha_attachment_rule, ir_attachment, ir_http

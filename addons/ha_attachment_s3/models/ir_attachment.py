@@ -12,13 +12,14 @@ from odoo.http import Stream
 
 from ..errors import StorageUnavailable, write_failed
 from ..location import is_remote, locate, parse, prefix_of
-from ..placement import stays_in_database
+from ..placement import Facts, storage_for
 from ..settings import Settings
 
 _logger = logging.getLogger(__name__)
 
 _PLACE = "ha_attachment_place"
 _UNLINKED = "ha_attachment_s3.unlinked"
+_FACTS = ("url", "res_model", "res_field", "mimetype")
 _FRESH = 600  # seconds; far below the shortest grace period
 
 
@@ -61,18 +62,25 @@ class IrAttachment(models.Model):
         return self.with_context(**{_PLACE: _Place(storage)})
 
     @api.model
-    def _stays_in_database(self, values, size):
-        """Whether an attachment with these values stays out of the bucket; see placement.py."""
+    def _storage_for(self, values, size):
+        """``s3``, ``db`` or ``file`` for a content with these values; see placement.py."""
 
         def value(name):
-            return values.get(name, self.env.context.get(f"default_{name}"))
+            return values.get(name, self.env.context.get(f"default_{name}")) or None
 
-        return stays_in_database(
-            url=value("url"),
-            res_field=value("res_field"),
-            mimetype=value("mimetype"),
-            size=size,
-            small_image=current(Settings).s3_small_image,
+        rules = self.env["ha.attachment.rule"]._rules()
+        mimetype = value("mimetype")
+        if not mimetype and any(rule.mimetype for rule in rules):
+            mimetype = self._compute_mimetype(values)
+        return storage_for(
+            rules,
+            Facts(
+                url=value("url"),
+                model=value("res_model"),
+                field=value("res_field"),
+                mimetype=mimetype,
+                size=size,
+            ),
         )
 
     @api.model
@@ -113,33 +121,33 @@ class IrAttachment(models.Model):
     def create(self, vals_list):
         if self._storage() != "s3":
             return super().create(vals_list)
-        stays = [self._stays_in_database(vals, _size(vals)) for vals in vals_list]
-        if not any(stays):
-            return super().create(vals_list)
+        places = [self._storage_for(vals, _size(vals)) for vals in vals_list]
         created = {}
-        for storage, here in (("db", True), ("s3", False)):
-            rows = [index for index, stay in enumerate(stays) if stay is here]
-            if rows:
-                records = super(IrAttachment, self._stored_in(storage)).create(
-                    [vals_list[index] for index in rows]
-                )
-                created.update(zip(rows, records._ids, strict=True))
+        for storage in sorted(set(places)):
+            rows = [index for index, place in enumerate(places) if place == storage]
+            records = super(IrAttachment, self._stored_in(storage)).create(
+                [vals_list[index] for index in rows]
+            )
+            created.update(zip(rows, records._ids, strict=True))
         return self.browse([created[index] for index in range(len(vals_list))])
 
     def _set_attachment_data(self, asbytes):
         if self._storage() != "s3":
             return super()._set_attachment_data(asbytes)
-        stays = self.filtered(
-            lambda attachment: self._stays_in_database(
-                {name: attachment[name] for name in ("url", "res_field", "mimetype")},
-                len(asbytes(attachment)),
+        places = {
+            attachment: self._storage_for(
+                {name: attachment[name] for name in _FACTS}, len(asbytes(attachment))
             )
-        )
-        left = [attachment.store_fname for attachment in stays if attachment.store_fname]
-        super(IrAttachment, stays._stored_in("db"))._set_attachment_data(asbytes)
-        for name in left:
-            self._file_delete(name)
-        return super(IrAttachment, self - stays)._set_attachment_data(asbytes)
+            for attachment in self
+        }
+        for storage in ("db", "file"):
+            here = self.filtered(lambda attachment, storage=storage: places[attachment] == storage)
+            left = [attachment.store_fname for attachment in here if attachment.store_fname]
+            super(IrAttachment, here._stored_in(storage))._set_attachment_data(asbytes)
+            for name in left:
+                self._file_delete(name)
+        here = self.filtered(lambda attachment: places[attachment] == "s3")
+        return super(IrAttachment, here)._set_attachment_data(asbytes)
 
     def _get_datas_related_values(self, data, mimetype):
         values = super()._get_datas_related_values(data, mimetype)

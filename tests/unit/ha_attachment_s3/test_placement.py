@@ -1,21 +1,57 @@
-"""What stays in the database."""
+"""Where contents are kept."""
 
 import pytest
-from odoo.addons.ha_attachment_s3.placement import stays_in_database
+from odoo.addons.ha_attachment_s3.placement import Facts, Rule, storage_for
+
+#: As the addon installs them, with a small image of 1000 bytes.
+RULES = (Rule("db", url="*"), Rule("db", field="*", mimetype="image/*", largest=1000))
 
 
 @pytest.mark.parametrize(
-    ("values", "size", "stays"),
+    ("facts", "storage"),
     [
-        ({"url": "/web/assets/1/a.js", "mimetype": "text/javascript"}, 10**6, True),
-        ({"res_field": "image_128", "mimetype": "image/png"}, 1000, True),
-        ({"res_field": "image_128", "mimetype": None}, 1000, True),
-        ({"res_field": "image_128", "mimetype": "image/png"}, 1001, False),
-        ({"res_field": "pdf_file", "mimetype": "application/pdf"}, 10, False),
-        ({"mimetype": "image/png"}, 10, False),
-        ({"mimetype": "text/plain"}, 0, False),
+        (Facts(url="/web/assets/1/a.js", mimetype="text/javascript", size=10**6), "db"),
+        (Facts(field="image_128", mimetype="image/png", size=1000), "db"),
+        (Facts(field="image_128", mimetype="image/png", size=1001), "s3"),
+        (Facts(field="image_128", mimetype=None, size=1000), "s3"),
+        (Facts(field="pdf_file", mimetype="application/pdf", size=10), "s3"),
+        (Facts(field=None, mimetype="image/png", size=10), "s3"),
+        (Facts(field="", mimetype="text/plain", size=0), "s3"),
     ],
 )
-def test_placement(values: dict[str, object], size: int, stays: bool) -> None:
-    values = {"url": False, "res_field": False, "mimetype": None} | values
-    assert stays_in_database(**values, size=size, small_image=1000) is stays  # type: ignore[arg-type]
+def test_the_rules_as_installed(facts: Facts, storage: str) -> None:
+    assert storage_for(RULES, facts) == storage
+
+
+@pytest.mark.parametrize(
+    ("rule", "fits"),
+    [
+        (Rule("file"), True),
+        (Rule("file", model="sale.order"), True),
+        (Rule("file", model="sale.*"), True),
+        (Rule("file", model="sale"), False),
+        (Rule("file", model="SALE.*"), False),
+        (Rule("file", model="*", mimetype="application/*"), True),
+        (Rule("file", model="*", mimetype="text/*"), False),
+        (Rule("file", field="*"), False),
+        (Rule("file", url="*"), False),
+        (Rule("file", smallest=500), True),
+        (Rule("file", smallest=501), False),
+        (Rule("file", largest=500), True),
+        (Rule("file", largest=499), False),
+    ],
+)
+def test_a_rule_fits_when_all_of_it_does(rule: Rule, fits: bool) -> None:
+    facts = Facts(model="sale.order", mimetype="application/pdf", size=500)
+    assert rule.fits(facts) is fits
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    rules = [Rule("s3", model="a"), Rule("file", field="b"), Rule("db")]
+    assert storage_for(rules, Facts(model="a", field="b")) == "s3"
+    assert storage_for(rules, Facts(field="b")) == "file"
+    assert storage_for(rules, Facts()) == "db"
+
+
+def test_without_rules_everything_goes_to_the_bucket() -> None:
+    assert storage_for([], Facts(url="/x")) == "s3"

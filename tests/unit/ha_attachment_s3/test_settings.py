@@ -24,7 +24,7 @@ def resolved(**texts: str) -> Settings:
         ("s3_addressing_style", "both", "auto, path, virtual"),
         ("s3_attempts", "0", "1 or more"),
         ("s3_garbage_grace", "59m", "one hour"),
-        ("s3_small_image", "big", "size"),
+        ("s3_cache_size", "big", "size"),
     ],
 )
 def test_bad_input(name: str, text: str, hint: str) -> None:
@@ -35,10 +35,10 @@ def test_bad_input(name: str, text: str, hint: str) -> None:
 
 
 def test_good_input() -> None:
-    settings = resolved(s3_prefix="/odoo/{db}/", s3_garbage_grace="168h", s3_small_image="64KB")
+    settings = resolved(s3_prefix="/odoo/{db}/", s3_garbage_grace="168h", s3_cache_size="64KB")
     assert settings.s3_prefix == "odoo/{db}"
     assert settings.s3_garbage_grace == 7 * 86400
-    assert settings.s3_small_image == 65536
+    assert settings.s3_cache_size == 65536
 
 
 def test_the_secret_key_is_not_printed() -> None:
