@@ -9,6 +9,7 @@ import psycopg2
 from odoo.addons.ha_base.settings import current
 
 from . import caches, work
+from .counters import counters
 from .errors import AlreadyMarked, DatabaseUnavailable, chain, unresolved, was_lost
 from .gate import budget
 from .resubmission import lookup
@@ -92,7 +93,9 @@ def run(
                         _logger.warning("%s not served: %s", label, _cause(error))
                     else:
                         _logger.error("%s failed: %s", label, verdict.value, exc_info=True)
+                    counters.unanswered += 1
                     raise Unanswerable(verdict) from error
+                counters.replayed += 1
                 _logger.info("%s: connection lost (%s); replayed", label, _cause(error))
             caches.distrust()  # this thread may have filled them after they were cleared
             rewind()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ..counters import counters
 from ..errors import HoldLimitReached
 from .slots import slots
 
@@ -92,11 +93,14 @@ def held(limit: int | None = None) -> Iterator[None]:
             raise HoldLimitReached(f"{limit} requests of this node wait already (hold_limit)")
     with _held_lock:
         _held[me] = _held.get(me, 0) + 1
+    began = time.monotonic()
     try:
         yield
     finally:
         if slot is not None:
             slots().give(slot)
+            counters.held += 1
+            counters.held_seconds += time.monotonic() - began
         with _held_lock:
             _held[me] -= 1
             if not _held[me]:

@@ -11,6 +11,7 @@ import psycopg2.extensions
 from odoo.addons.ha_base.settings import current
 
 from .. import work
+from ..counters import counters
 from ..errors import AlreadyMarked, ConnectionLost, DatabaseUnavailable, OutcomeUnknown, is_lost
 from ..gate import remaining
 from ..gate.link import ends_at
@@ -163,6 +164,7 @@ def commit(cursor: Any, connect: Connect) -> None:
     if token is None:
         raise _unknown(doubt) from doubt
     committed = resolve(token, connect)
+    counters.resolved += 1
     _logger.info(
         "A COMMIT in doubt was resolved: %scommitted (%s)", "" if committed else "not ", doubt
     )

@@ -27,7 +27,7 @@ def _wrap_run(_original: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 self.loop()
             except Exception as error:
-                self._ha_missed = True
+                self._ha_missed, self._ha_listens = True, False
                 if bus.stop_event.is_set():
                     return
                 if was_lost(error):
@@ -53,6 +53,7 @@ def _wrap_loop(_original: Callable[..., Any]) -> Callable[..., Any]:
         ):
             cursor.execute("listen imbus")
             cursor.commit()
+            self._ha_listens = True
             connection = cursor._cnx
             selector.register(connection, selectors.EVENT_READ)
             if getattr(self, "_ha_missed", False):
