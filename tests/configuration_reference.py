@@ -31,6 +31,7 @@ ADDONS = {
     "ha_failover": ("settings", "Following the database"),
     "ha_session_redis": ("settings", "Sessions in Redis"),
     "ha_attachment_s3": ("settings", "Attachments in S3"),
+    "ha_attachment_s3_direct": ("settings", "Direct uploads to S3"),
     "ha_cron_leader": ("settings", "Scheduled actions"),
     "ha_health": ("settings", "Health"),
 }

@@ -26,6 +26,7 @@ SIBLINGS = (
     "ha_failover",
     "ha_session_redis",
     "ha_attachment_s3",
+    "ha_attachment_s3_direct",
     "ha_cron_leader",
     "ha_health",
 )

@@ -20,7 +20,7 @@ from tests.servers.postgres import Postgres
 from tests.servers.processes import run_environment
 from tests.servers.redis import RedisCluster
 from tests.servers.s3 import SeaweedFS
-from tests.servers.suite import ha_settings, secret_environment, suite_modules
+from tests.servers.suite import APP_ADDONS, ha_settings, secret_environment, suite_modules
 
 CONFIGURATION = Path(__file__).with_name("addons.ini")
 
@@ -37,6 +37,12 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str], bool]:
         else:
             others = True
     return paths, options, others
+
+
+def _holds(path: str, addon: str) -> bool:
+    """Whether the path, one of this run's, is of this addon or above it."""
+    given, directory = Path(path.split("::")[0]).resolve(), SUITE_ADDONS / addon
+    return given.is_relative_to(directory) or directory.is_relative_to(given)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,7 +63,8 @@ def main(arguments: Sequence[str]) -> int:
             # HttpCase asks for the server on 127.0.0.1.
             options={"http_interface": "127.0.0.1", "log_level": "warn"},
         )
-        odoo.install("base", "web", *suite_modules())
+        apps = [name for name in APP_ADDONS if any(_holds(path, name) for path in paths)]
+        odoo.install("base", "web", *suite_modules(), *apps)
         python_path = os.pathsep.join([odoo.environment["PYTHONPATH"], str(REPOSITORY)])
         command = [sys.executable, "-m", "pytest", "-c", str(CONFIGURATION), "--rootdir=."]
         command += ["-p", "tests.integration.server_wide", f"--odoo-config={odoo.configuration}"]

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -58,8 +59,14 @@ def demo_logins() -> list[str]:
     return [f"demo{i}" for i in range(1, at.DEMO_USERS + 1)]
 
 
+def needs_an_app(manifest: Mapping[str, Any]) -> bool:
+    """Whether the addon is for an app of Odoo's that not everybody has."""
+    depends = manifest.get("depends", ())
+    return any(not name.startswith("ha_") and name not in ("base", "web") for name in depends)
+
+
 def suite_modules(addons: Path) -> Modules:
-    """Every installable addon of the suite below `addons`."""
+    """Every installable addon of the suite below `addons`, but for those that need an app of Odoo's."""
     names = []
     digest = hashlib.sha256()
     for manifest in sorted(addons.glob("ha_*/__manifest__.py")):
@@ -67,7 +74,7 @@ def suite_modules(addons: Path) -> Modules:
             declared = ast.literal_eval(manifest.read_text(encoding="utf-8"))
         except (ValueError, SyntaxError):
             raise ClusterError(f"{manifest} is not a manifest") from None
-        if not declared.get("installable", True):
+        if not declared.get("installable", True) or needs_an_app(declared):
             continue
         names.append(manifest.parent.name)
         for file in sorted(manifest.parent.rglob("*")):
