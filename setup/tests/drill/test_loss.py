@@ -2,7 +2,7 @@
 
 import pytest
 
-from ha_setup.drill.loss import Position, before_switch, parse_history
+from ha_setup.drill.loss import GRACE, Position, Write, before_switch, parse_history
 
 HISTORY = """1\t0/3000000\tno recovery target specified
 
@@ -18,6 +18,10 @@ def walk(timeline: int, *seen: tuple[float, int]) -> list[Position]:
 # One primary's timeline, left at 500; it was looked at for the last time at second 5.
 OLD = walk(1, (1, 100), (2, 200), (3, 480), (4, 520), (5, 600))
 NEW = walk(2, (20, 700), (21, 800), (22, 900))
+
+
+def write(acknowledged: float, took: float = 0.1) -> Write:
+    return Write(acknowledged - took, acknowledged)
 
 
 def test_history_names_where_each_timeline_was_left() -> None:
@@ -39,14 +43,42 @@ def test_history_names_where_each_timeline_was_left() -> None:
     ],
 )
 def test_a_loss_must_lie_beyond_the_switch(acknowledged: float, explained: bool) -> None:
-    found = before_switch({"a": acknowledged}, ["a"], OLD + NEW, SWITCHES)
+    found = before_switch({"a": write(acknowledged)}, ["a"], OLD + NEW, SWITCHES)
     assert found == (() if explained else ("a",))
 
 
 def test_an_old_primary_that_went_on_explains_what_it_acknowledged() -> None:
     went_on = OLD + walk(1, (20, 610), (22, 650))
-    assert before_switch({"a": 21.0}, ["a"], went_on + NEW, SWITCHES) == ()
+    assert before_switch({"a": write(21.0)}, ["a"], went_on + NEW, SWITCHES) == ()
 
 
 def test_without_a_switch_no_loss_is_explained() -> None:
-    assert before_switch({"a": 3.5}, ["a"], OLD, {}) == ("a",)
+    assert before_switch({"a": write(3.5)}, ["a"], OLD, {}) == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("kept", "explained"),
+    [
+        (write(3.4), True),  # before the lost one
+        (
+            write(4.5),
+            False,
+        ),  # it began after the lost one's answer, so it lies beyond it, and is there
+        (write(4.5, took=1.5), True),  # side by side: either may have come first
+        (write(20.5), True),  # on the new timeline
+        (write(5.2), True),  # perhaps, as nobody looked at the old primary after that
+    ],
+)
+def test_a_later_write_that_was_kept_contradicts_a_loss(kept: Write, explained: bool) -> None:
+    found = before_switch({"a": write(3.5), "b": kept}, ["a"], OLD + NEW, SWITCHES)
+    assert found == (() if explained else ("a",))
+
+
+def test_while_two_servers_take_writes_a_later_one_contradicts_nothing() -> None:
+    went_on = OLD + walk(1, (20, 610), (30, 650))
+    lost, on_the_new = write(21.0), write(22.0)
+    assert before_switch({"a": lost, "b": on_the_new}, ["a"], went_on + NEW, SWITCHES) == ()
+    # From shortly before the new one was seen, as it may have taken writes unseen.
+    on_either = write(NEW[0].at - GRACE / 2)
+    lost = write(on_either.began - 0.1)
+    assert before_switch({"a": lost, "b": on_either}, ["a"], went_on + NEW, SWITCHES) == ()

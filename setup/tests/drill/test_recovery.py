@@ -1,6 +1,7 @@
 """When a cluster has recovered, and what passes."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,6 +141,27 @@ def test_what_a_failover_may_not_lose_even_without_synchronous_replication() -> 
     lost = reckon({"a": Told.ACKNOWLEDGED, "b": Told.ACKNOWLEDGED}, {"a": 1}, {})
     verdict = judge(reckoning=lost, sync=False, lost_before_switch=1)
     assert verdict == "fail: 1 acknowledged write lost before the switch point"
+
+
+def test_a_lag_that_lost_nothing_proves_nothing() -> None:
+    lost = reckon({"a": Told.ACKNOWLEDGED, "b": Told.ACKNOWLEDGED}, {"a": 1}, {})
+    assert judge(Fault.LAGGING_REPLICAS, reckoning=lost, sync=False) == "pass"
+    assert judge(Fault.LAGGING_REPLICAS, sync=False).startswith("fail: nothing was lost")
+    assert judge(Fault.LAGGING_REPLICAS) == "pass"
+    assert judge(Fault.LAGGING_REPLICAS, reckoning=lost) == "fail: 1 acknowledged write lost"
+
+
+def test_only_an_attachment_that_was_lost_may_be_missing() -> None:
+    lost = reckon({"a": Told.ACKNOWLEDGED, "b": Told.ACKNOWLEDGED}, {"a": 1}, {})
+
+    def reading(token: str, kind: str = "http_404") -> list[Outcome]:
+        return [replace(outcome(9, action=Action.ATTACHMENT_READ, kind=kind), target=token)]
+
+    fault = Fault.LAGGING_REPLICAS
+    assert judge(fault, reading("b"), reckoning=lost, sync=False) == "pass"
+    assert "http_404" in judge(fault, reading("a"), reckoning=lost, sync=False)
+    assert "http_500" in judge(fault, reading("b", "http_500"), reckoning=lost, sync=False)
+    assert "http_404" in judge(fault, reading("b"), reckoning=lost)
 
 
 def test_emptied_attachments_and_no_recovery() -> None:

@@ -113,6 +113,7 @@ class _Run:
             users,
             timeout=options.request_timeout,
             cookies=self.cookies,
+            lossy=not options.sync,
         )
         async with load, goodbyes:
             self.step.update("logging the users in")

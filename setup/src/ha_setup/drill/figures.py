@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,7 +49,11 @@ def result_of(options: DrillOptions, found: Findings) -> RunResult:
     latencies = [outcome.latency for outcome in outcomes]
     steady = [o.latency for o in outcomes if o.planned.at < (trace.fault_at or 0.0) - _NEAR]
     before_switch = loss.before_switch(
-        {o.planned.token: o.finished_at for o in outcomes if o.verdict.ok},
+        {
+            o.planned.token: loss.Write(o.planned.at, o.finished_at)
+            for o in outcomes
+            if o.verdict.ok and o.planned.action.writes
+        },
         reckoning.lost,
         found.positions,
         loss.parse_history(found.history),
@@ -97,7 +102,11 @@ def result_of(options: DrillOptions, found: Findings) -> RunResult:
             lost_before_switch=len(before_switch),
             waited_for=found.waited_for,
         ),
-        notes=[*(f"{at:.1f} s: {text}" for at, text in trace.notes), *_failures(outcomes)],
+        notes=[
+            *(f"{at:.1f} s: {text}" for at, text in trace.notes),
+            *_failures(outcomes),
+            *_losses(outcomes, reckoning.lost, before_switch),
+        ],
         trace=trace,
     )
 
@@ -109,6 +118,18 @@ def _failures(outcomes: tuple[Outcome, ...]) -> list[str]:
         f"{o.planned.at:.2f} s to {o.finished_at:.2f} s: {o.planned.action} of user {o.planned.user + 1}"
         f"{f' ({o.planned.token})' if o.planned.token else ''}: {o.verdict.kind}"
         for o in bad
+    ]
+
+
+def _losses(
+    outcomes: tuple[Outcome, ...], lost: Sequence[str], before_switch: Sequence[str]
+) -> list[str]:
+    """The first acknowledged writes that are gone, each with its moment."""
+    gone = [o for o in outcomes if o.planned.token in set(lost)][:20]
+    return [
+        f"{o.finished_at:.2f} s: {o.planned.action} acknowledged ({o.planned.token}), and lost,"
+        f" {'before' if o.planned.token in before_switch else 'beyond'} the switch point"
+        for o in gone
     ]
 
 

@@ -32,7 +32,8 @@ def judge_run(
     before the fault is what the user chose: it is counted, and failed only for those that lie before the point where the new timeline began.
     """
     reasons: list[str] = []
-    bad = [o for o in trace.outcomes if not o.verdict.ok and not is_excused(fault, o)]
+    gone = () if sync else reckoning.lost
+    bad = [o for o in trace.outcomes if not o.verdict.ok and not is_excused(fault, o, gone)]
     if bad:
         kinds = ", ".join(f"{kind} {count}" for kind, count in failures_by_kind(bad).items())
         reasons.append(f"{_count(len(bad), 'failed request')} ({kinds})")
@@ -47,6 +48,8 @@ def judge_run(
         reasons.append(
             f"{_count(lost_before_switch, 'acknowledged write')} lost before the switch point"
         )
+    elif fault is Fault.LAGGING_REPLICAS and not sync and not reckoning.lost:
+        reasons.append("nothing was lost: the replicas did not lag")
     if reckoning.duplicates:
         reasons.append(f"{_count(len(reckoning.duplicates), 'write')} duplicated")
     if reckoning.ghosts:

@@ -163,7 +163,7 @@ class Load:
         logins = person.logins
         target = self._attachment_for(planned) if planned.action is Action.ATTACHMENT_READ else None
         verdict = await person.do(planned, target)
-        self._note(planned, verdict)
+        self._note(planned, verdict, target[1] if target else "")
         if verdict.logged_out:
             self._logged_out.add(user)
             if logins == person.logins and user not in self._returning:
@@ -195,8 +195,8 @@ class Load:
         mine = self._readable[planned.user]
         return mine[zlib.crc32(str(planned.number).encode()) % len(mine)]
 
-    def _note(self, planned: Planned, verdict: Verdict) -> None:
-        self.outcomes.append(Outcome(planned, self.now, verdict))
+    def _note(self, planned: Planned, verdict: Verdict, target: str = "") -> None:
+        self.outcomes.append(Outcome(planned, self.now, verdict, target))
 
     async def check_sessions(self) -> None:
         """After healing: a user whose session is not there counts as logged out."""

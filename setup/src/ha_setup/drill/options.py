@@ -19,6 +19,7 @@ class Fault(StrEnum):
     DROP_PRIMARY = "drop-primary"
     KILL_POSTGRES = "kill-postgres"
     DOUBLE_FAILOVER = "double-failover"
+    LAGGING_REPLICAS = "lagging-replicas"
     FREEZE_PATRONI = "freeze-patroni"
     OLD_PRIMARY_RETURNS = "old-primary-returns"
     KILL_SIDECAR = "kill-sidecar"
@@ -93,6 +94,10 @@ FAULTS: Mapping[Fault, Description] = {
     Fault.KILL_POSTGRES: Description("kill -9 of PostgreSQL on the primary; its Patroni lives on"),
     Fault.DOUBLE_FAILOVER: Description(
         "the primary's host killed, and its successor's within 10 s of the promotion", variants=4
+    ),
+    Fault.LAGGING_REPLICAS: Description(
+        "the replicas receive nothing for 1.5 s, then the primary's host killed, and what was on its way to them"
+        " lost; without synchronous replication that takes acknowledged writes with it"
     ),
     Fault.FREEZE_PATRONI: Description(
         "Patroni of the primary stopped in place while PostgreSQL lives on; thawed after the promotion",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ha_setup.drill.options import Fault
 from ha_setup.drill.schedule import Action
@@ -46,8 +46,11 @@ def missing(
     return f"a good answer to a {lacking[0]}" if lacking else None
 
 
-def is_excused(fault: Fault, outcome: Outcome) -> bool:
-    """With S3 away, a clear error is the promised answer to writing an attachment."""
+def is_excused(fault: Fault, outcome: Outcome, lost: Container[str] = ()) -> bool:
+    """With S3 away, a clear error is the promised answer to writing an attachment. One of those that
+    asynchronous replication `lost` (tokens) is not found when it is read."""
+    if outcome.target in lost:
+        return outcome.verdict.kind == "http_404"
     return (
         fault is Fault.STOP_S3
         and outcome.planned.action is Action.ATTACHMENT_WRITE

@@ -37,7 +37,12 @@ FIGURES: tuple[tuple[str, Callable[[RunResult], str], Callable[[RunResult], bool
     (
         "acknowledged writes lost",
         lambda r: str(r.lost_acknowledged),
-        lambda r: r.lost_acknowledged > 0,
+        lambda r: r.lost_acknowledged > 0 and r.sync == "on",
+    ),
+    (
+        "lost though before the switch point",
+        lambda r: str(r.lost_before_switch),
+        lambda r: r.lost_before_switch > 0,
     ),
     ("writes stored twice", lambda r: str(r.duplicates), lambda r: r.duplicates > 0),
     ("ghosts (told failed, stored)", lambda r: str(r.ghosts), lambda r: r.ghosts > 0),

@@ -13,11 +13,12 @@ from ha_setup.drill.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Outcome:
-    """A planned request and how it ended."""
+    """A planned request and how it ended. `target`: the token of the attachment that was to be read."""
 
     planned: Planned
     finished_at: float
     verdict: Verdict
+    target: str = ""
 
     @property
     def latency(self) -> float:

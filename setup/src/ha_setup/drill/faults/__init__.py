@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ha_setup.drill.faults import double_failover, etcd, host, old_primary, sidecar, switchover
+from ha_setup.drill.faults import (
+    double_failover,
+    etcd,
+    host,
+    lagging_replicas,
+    old_primary,
+    sidecar,
+    switchover,
+)
 from ha_setup.drill.faults.scene import Injected, Scene
 from ha_setup.drill.options import Fault
 
@@ -19,6 +27,7 @@ INJECTORS: Mapping[Fault, Callable[[Scene], Injected]] = {
     Fault.KILL_POSTGRES: host.kill_postgres,
     Fault.DROP_PRIMARY: host.drop_primary,
     Fault.DOUBLE_FAILOVER: double_failover.double_failover,
+    Fault.LAGGING_REPLICAS: lagging_replicas.lagging_replicas,
     Fault.FREEZE_PATRONI: old_primary.freeze_patroni,
     Fault.OLD_PRIMARY_RETURNS: old_primary.old_primary_returns,
     Fault.KILL_SIDECAR: sidecar.kill_sidecar,

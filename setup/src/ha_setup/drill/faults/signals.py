@@ -24,6 +24,10 @@ def is_not_postgres(process: psutil.Process) -> bool:
     return process.name() != "postgres"
 
 
+def is_wal_receiver(process: psutil.Process) -> bool:
+    return is_postgres(process) and "walreceiver" in " ".join(process.cmdline())
+
+
 def expect_postmaster(cluster: Cluster, node: str) -> None:
     """A host without its PostgreSQL would be a milder fault than the one that is measured."""
     if not _alive(cluster, [node], is_postgres):
@@ -63,6 +67,14 @@ def strike(processes: Sequence[psutil.Process]) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     return began
+
+
+def end(processes: Sequence[psutil.Process]) -> None:
+    """Ask processes to end; those that are stopped in place go on, and end before anything else."""
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
 
 def freeze(
