@@ -1,17 +1,22 @@
 import logging
+import os
 
 import psycopg2
 from odoo import api, fields, models
 from odoo.addons.ha_base.settings import current
+from odoo.tools.misc import str2bool
 
 from ..errors import StorageUnavailable
-from ..location import parse
+from ..location import is_remote, parse
+from ..ownership import belongs_to, place_of
 from ..settings import Settings
 
 _logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
 _BATCH = 10_000
+#: After so many failures in a row it is S3 that fails, not an object.
+_FAILURES = 3
 
 
 class HaAttachmentGarbage(models.Model):
@@ -36,6 +41,8 @@ class HaAttachmentGarbage(models.Model):
 
     store_fname = fields.Char("Object", required=True, readonly=True)
     marked_at = fields.Datetime(required=True, readonly=True, index=True)
+    failures = fields.Integer("Failed Deletions", required=True, readonly=True, default=0)
+    retry_at = fields.Datetime("Not Before", readonly=True)
 
     _store_fname_unique = models.Constraint(
         "UNIQUE (store_fname)", "An object is on the checklist once."
@@ -50,11 +57,12 @@ class HaAttachmentGarbage(models.Model):
                     cr.execute("SET LOCAL lock_timeout TO '30s'")
                     cr.execute(
                         """
-                        INSERT INTO ha_attachment_garbage (store_fname, marked_at)
-                        SELECT name, clock_timestamp() AT TIME ZONE 'UTC'
+                        INSERT INTO ha_attachment_garbage (store_fname, marked_at, failures)
+                        SELECT name, clock_timestamp() AT TIME ZONE 'UTC', 0
                           FROM unnest(%s) AS name
                             ON CONFLICT (store_fname)
-                            DO UPDATE SET marked_at = EXCLUDED.marked_at
+                            DO UPDATE SET marked_at = EXCLUDED.marked_at,
+                                          failures = 0, retry_at = NULL
                         """,
                         [sorted(names)],
                     )
@@ -69,6 +77,12 @@ class HaAttachmentGarbage(models.Model):
         """Delete what nothing refers to. Safe on several nodes at once."""
         if not current(Settings).s3_bucket:
             return
+        if str2bool(
+            self.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"), False
+        ):
+            # Not even a bit-by-bit copy of the whole PostgreSQL may delete what is the original's.
+            _logger.info("This database is neutralized: nothing is deleted from S3")
+            return
         grace = current(Settings).s3_garbage_grace
         self.env.cr.execute(
             f"SELECT store_fname FROM ha_attachment_garbage WHERE {_OVERDUE}"
@@ -76,17 +90,91 @@ class HaAttachmentGarbage(models.Model):
             [grace, _BATCH],
         )
         names = [name for (name,) in self.env.cr.fetchall()]
-        deleted = 0
+        try:
+            borrowed = self._borrowed(names)
+        except StorageUnavailable:
+            _logger.warning("Garbage collection ends here and goes on at its next run")
+            return
+        deleted = failed = 0
         for name in names:
+            if name in borrowed:
+                self._put_off(name, failed=False)
+                continue
             try:
                 deleted += self._collect_one(name, grace)
+                failed = 0
             except StorageUnavailable:
-                _logger.warning("Garbage collection stops here and goes on at its next run")
-                break
+                self._put_off(name)
+                failed += 1
+                if failed == _FAILURES:
+                    _logger.warning("Garbage collection ends here and goes on at its next run")
+                    break
             except psycopg2.errors.SerializationFailure:
                 _logger.debug("%s is in use again", name)
         if names:
             _logger.info("S3 garbage: %d objects checked, %d deleted", len(names), deleted)
+
+    @api.model
+    def _borrowed(self, names):
+        """The objects of this database that copies of it use; of the prefixes of these names.
+
+        :raises StorageUnavailable: when that isn't known
+        """
+        places = {place_of(name) for name in names if self._is_ours(name)} - {None}
+        if not places:
+            return set()
+        # boto3 is only there where S3 is configured.
+        from ..borrowing import borrowed_from
+
+        return set().union(*(borrowed_from(*place) for place in places))
+
+    @api.autovacuum
+    def _borrow(self):
+        """Tell the original which of its objects this copy of it uses; see ownership.py."""
+        if not current(Settings).s3_bucket:
+            return
+        owner = self.env["ir.attachment"]._s3_owner()
+        self.env.cr.execute(
+            "SELECT DISTINCT store_fname FROM ir_attachment"
+            " WHERE store_fname LIKE 's3://%%' AND store_fname NOT LIKE %s",
+            [f"%/{owner}/%"],
+        )
+        names = [name for (name,) in self.env.cr.fetchall()]
+        if not names:
+            return
+        # boto3 is only there where S3 is configured.
+        from ..borrowing import declare
+
+        try:
+            declared = declare(names, owner)
+        except StorageUnavailable:
+            _logger.error(
+                "The owner of %d objects that this database uses could not be told so. It deletes "
+                "them once it needs them no more: run `odoo-ha attachments migrate --to s3` here",
+                len(names),
+            )
+            return
+        for (bucket, prefix), keys in declared.items():
+            _logger.info("%d objects of s3://%s/%s are used here", len(keys), bucket, prefix)
+
+    @api.model
+    def _put_off(self, name, failed=True):
+        """Try this one again later: after a failure in 2 minutes, 4, 8, up to a day."""
+        with self.env.registry.cursor() as cr:
+            cr.execute(
+                """
+                UPDATE ha_attachment_garbage
+                   SET failures = CASE WHEN %(failed)s THEN failures + 1 ELSE failures END,
+                       retry_at = clock_timestamp() AT TIME ZONE 'UTC' + LEAST(
+                           interval '1 day',
+                           CASE WHEN %(failed)s
+                                THEN 2 ^ LEAST(failures + 1, 12) * interval '1 minute'
+                                ELSE interval '1 day' END
+                       )
+                 WHERE store_fname = %(name)s
+                """,
+                {"name": name, "failed": failed},
+            )
 
     @api.model
     def _collect_one(self, name, grace):
@@ -115,7 +203,15 @@ class HaAttachmentGarbage(models.Model):
 
     @api.model
     def _delete_object(self, name):
-        """:raises StorageUnavailable: when it is not certain that it is gone"""
+        """Delete it; a file of the filestore goes on stock's checklist instead.
+
+        :raises StorageUnavailable: when it is not certain that it is gone
+        """
+        if not is_remote(name):
+            attachments = self.env["ir.attachment"]
+            if os.path.isfile(attachments._full_path(name)):
+                attachments._mark_for_gc(name)
+            return
         # boto3 is only there where S3 is configured.
         from ..bucket import bucket
 
@@ -124,9 +220,10 @@ class HaAttachmentGarbage(models.Model):
     @api.model
     def _is_ours(self, name):
         """A copy of a database must not delete what belongs to the original."""
-        settings = current(Settings)
-        prefix = self.env["ir.attachment"]._s3_prefix()
-        return name.startswith(f"s3://{settings.s3_bucket}/{prefix}/")
+        return not is_remote(name) or belongs_to(name, self.env["ir.attachment"]._s3_owner())
 
 
-_OVERDUE = "marked_at < (clock_timestamp() AT TIME ZONE 'UTC') - %s * interval '1 second'"
+_OVERDUE = (
+    "marked_at < (clock_timestamp() AT TIME ZONE 'UTC') - %s * interval '1 second'"
+    " AND (retry_at IS NULL OR retry_at < clock_timestamp() AT TIME ZONE 'UTC')"
+)

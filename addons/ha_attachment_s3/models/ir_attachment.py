@@ -12,12 +12,14 @@ from odoo.http import Stream
 
 from ..errors import StorageUnavailable, write_failed
 from ..location import is_remote, locate, parse, prefix_of
+from ..ownership import owner_of
 from ..placement import Facts, storage_for
 from ..settings import Settings
 
 _logger = logging.getLogger(__name__)
 
 _PLACE = "ha_attachment_place"
+_OWNER = "ha_attachment_s3.owner"
 _UNLINKED = "ha_attachment_s3.unlinked"
 _FACTS = ("url", "res_model", "res_field", "mimetype")
 _FRESH = 600  # seconds; far below the shortest grace period
@@ -86,7 +88,20 @@ class IrAttachment(models.Model):
     @api.model
     def _s3_prefix(self):
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-        return prefix_of(current(Settings).s3_prefix, self.env.cr.dbname, uuid)
+        prefix = prefix_of(current(Settings).s3_prefix, self.env.cr.dbname, uuid)
+        return f"{prefix}/{self._s3_owner()}"
+
+    @api.model
+    def _s3_owner(self):
+        """This database's name in the keys of what it may delete; see ownership.py."""
+        cr = self.env.cr
+        if _OWNER not in cr.cache:
+            cr.execute(
+                "SELECT system_identifier, oid FROM pg_control_system(), pg_database"
+                " WHERE datname = current_database()"
+            )
+            cr.cache[_OWNER] = owner_of(*cr.fetchone())
+        return cr.cache[_OWNER]
 
     @api.model
     def _get_storage_domain(self):
