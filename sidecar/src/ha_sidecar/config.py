@@ -28,10 +28,13 @@ _NEEDS = {
     "patroni_password_file": "patroni_username",
     "etcd_key": "etcd_cert",
     "listen": "token_file",
-    "token_file": "listen",
+    "health_listen": "odoo_url",
+    "agent_listen": "odoo_url",
+    "odoo_token_file": "odoo_url",
 }
 _FILES = (
     "etcd_password_file",
+    "odoo_token_file",
     "etcd_ca",
     "etcd_cert",
     "etcd_key",
@@ -73,7 +76,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 
 def read_secret(name: str, path: Path) -> str:
     """Return the one line that ``path`` holds; ``name`` is the setting it came from."""
-    what = "token" if name == "token_file" else "password"
+    what = "token" if name.endswith("token_file") else "password"
     try:
         secret = path.read_text().strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
