@@ -1,4 +1,4 @@
-"""The API: GET /topology, /topology/events (server-sent events), /health, /metrics.
+"""The API: GET /topology, /topology/events (server-sent events), /status, /health, /metrics.
 
 On the Unix socket whoever may open it may ask. On TCP everything needs the token, but for one
 thing: /health without a token tells a load balancer pass or fail, and no more.
@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -23,6 +24,7 @@ import structlog
 
 from .errors import ConfigError
 from .metrics import Metrics
+from .node_watch import NodeWatcher
 from .publisher import Publisher
 
 _log = structlog.get_logger("ha_sidecar.api")
@@ -54,7 +56,7 @@ def bare_health(document: bytes | None) -> tuple[int, dict[str, Any]]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Listener
+    server: Listener
     timeout = CLIENT_TIMEOUT
     protocol_version = "HTTP/1.1"
     server_version = "ha-sidecar"
@@ -76,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(503, b'{"error": "nothing published yet"}\n')
             else:
                 self._answer(200, document)
+        elif self.path == "/status":
+            self._answer(200, self.server.status())
         elif self.path == "/health":
             status, body = health(document)
             self._answer(status, json.dumps(body).encode() + b"\n", "application/health+json")
@@ -84,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, page, kind)
         else:
             self._answer(
-                404, b'{"error": "ask /topology, /topology/events, /health or /metrics"}\n'
+                404, b'{"error": "ask /topology, /topology/events, /status, /health or /metrics"}\n'
             )
 
     def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
@@ -121,13 +125,14 @@ class _Handler(BaseHTTPRequestHandler):
         _log.debug("request", detail=format % args)
 
 
-class _Listener(ThreadingMixIn, BaseServer):
+class Listener(ThreadingMixIn, BaseServer):
     """One thread a client, at most ``clients`` of them."""
 
     daemon_threads = True
     block_on_close = False
     publisher: Publisher
     metrics: Metrics
+    node: NodeWatcher
     setting: str
     _places: threading.BoundedSemaphore
     _thread: threading.Thread | None = None
@@ -139,15 +144,28 @@ class _Listener(ThreadingMixIn, BaseServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._places.acquire(blocking=False):
             _log.warning("too many clients of the API", setting="socket_clients", of=self.setting)
-            request.settimeout(0.5)
-            with contextlib.suppress(OSError):
-                # The request has to be taken, or closing would reset the answer away.
-                request.recv(65536)
-            with contextlib.suppress(OSError):
-                request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            self.refuse(request)
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
+
+    def status(self) -> bytes:
+        """Return all that this sidecar knows: the topology document, and its own node."""
+        document = self.publisher.document
+        known = {
+            "topology": json.loads(document) if document else None,
+            "node": self.node.status(time.monotonic()),
+        }
+        return json.dumps(known).encode() + b"\n"
+
+    def refuse(self, request: Any) -> None:
+        """Tell a client that there are too many."""
+        request.settimeout(0.5)
+        with contextlib.suppress(OSError):
+            # The request has to be taken, or closing would reset the answer away.
+            request.recv(65536)
+        with contextlib.suppress(OSError):
+            request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
@@ -173,7 +191,7 @@ class _Listener(ThreadingMixIn, BaseServer):
         self.server_close()
 
 
-class Api(_Listener, UnixStreamServer):
+class Api(Listener, UnixStreamServer):
     """The API on the Unix socket ``path``, for whoever its ``mode`` lets in.
 
     Raises ConfigError when the socket can't be made or another sidecar listens on it.
@@ -183,9 +201,15 @@ class Api(_Listener, UnixStreamServer):
     setting = "socket_path"
 
     def __init__(
-        self, path: Path, mode: int, clients: int, publisher: Publisher, metrics: Metrics
+        self,
+        path: Path,
+        mode: int,
+        clients: int,
+        publisher: Publisher,
+        metrics: Metrics,
+        node: NodeWatcher,
     ) -> None:
-        self.publisher, self.metrics = publisher, metrics
+        self.publisher, self.metrics, self.node = publisher, metrics, node
         self._path = path
         self._mode = mode
         self._places = threading.BoundedSemaphore(clients)
@@ -216,7 +240,7 @@ class Api(_Listener, UnixStreamServer):
         self._path.unlink(missing_ok=True)
 
 
-class TcpApi(_Listener, TCPServer):
+class TcpApi(Listener, TCPServer):
     """The API on ``address``, an IP address and a port, for who sends the token.
 
     ``token`` is called at each request, so that a new one is taken without a restart. Raises
@@ -234,8 +258,9 @@ class TcpApi(_Listener, TCPServer):
         clients: int,
         publisher: Publisher,
         metrics: Metrics,
+        node: NodeWatcher,
     ) -> None:
-        self.publisher, self.metrics = publisher, metrics
+        self.publisher, self.metrics, self.node = publisher, metrics, node
         self._token = token
         # Strangers must not be able to take the Unix socket's places.
         self._places = threading.BoundedSemaphore(clients)
@@ -249,14 +274,19 @@ class TcpApi(_Listener, TCPServer):
             ) from None
 
     def admits(self, given: str | None) -> bool:
-        scheme, _, token = (given or "").partition(" ")
-        try:
-            known = self._token()
-        except ConfigError as error:
-            _log.error("nobody is let in", error=str(error))
-            return False
-        same = hmac.compare_digest(token.strip().encode(errors="replace"), known.encode())
-        return same and scheme.lower() == "bearer"
+        return sends_token(given, self._token)
+
+
+def sends_token(given: str | None, token: Callable[[], str]) -> bool:
+    """Tell whether ``Authorization: given`` has the token; compared in constant time."""
+    scheme, _, sent = (given or "").partition(" ")
+    try:
+        known = token()
+    except ConfigError as error:
+        _log.error("nobody is let in", error=str(error))
+        return False
+    same = hmac.compare_digest(sent.strip().encode(errors="replace"), known.encode())
+    return same and scheme.lower() == "bearer"
 
 
 def _remove_stale(path: Path) -> None:

@@ -20,7 +20,7 @@ from .patroni_rest import PatroniRest
 from .prober import ask
 from .publisher import Publisher
 from .resolve import Resolver
-from .service import credentials, etcd_access, pgbouncer_access, prefix
+from .service import credentials, etcd_access, node_watcher, pgbouncer_access, prefix
 from .session import Session
 from .settings import Settings
 
@@ -70,6 +70,8 @@ def _results(settings: Settings) -> Iterator[Result]:
     for address in settings.haproxy_sockets:
         shown = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         yield _attempt("haproxy_sockets", f"HAProxy {shown}", partial(_haproxy, address, settings))
+    if settings.odoo_url is not None:
+        yield _attempt("odoo_url", f"Odoo {settings.odoo_url}", partial(_odoo, settings))
     resolver = Resolver()
     for member in views[0].members if views else ():
         session = Session(member.target, credentials(settings), resolver)
@@ -127,6 +129,16 @@ def _haproxy(address: Address, settings: Settings) -> str:
     servers = servers_at(address, backend, time.monotonic() + PATIENCE)
     refuse_unchecked(backend, servers)
     return ", ".join(f"{server.name} {server.condition}" for server in servers)
+
+
+def _odoo(settings: Settings) -> str:
+    node = node_watcher(settings)
+    node.look()
+    seen = node.sight
+    if seen.answer is None:
+        raise SidecarError(seen.error or "no answer")
+    workers = "" if seen.answer.workers is None else f", {seen.answer.workers} workers"
+    return f"{seen.answer.status}{workers}"
 
 
 def _postgres(session: Session) -> str:

@@ -1,4 +1,4 @@
-"""The command ``ha-sidecar``: ``run`` (the default), ``check`` and ``switchover``."""
+"""The command ``ha-sidecar``: ``run`` (the default), ``check``, ``switchover``, ``drain``, ``undrain``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 from . import __version__, logs
 from .check import check
 from .config import CONFIG_VARIABLE, load
+from .drain import switch
 from .errors import ConfigError, SidecarError
+from .node import Switch
 from .service import run
 from .settings import DECLARED
 from .switchover import switchover
@@ -27,9 +29,11 @@ def parser() -> argparse.ArgumentParser:
         epilog="Each setting can also stand in the configuration file or in HA_SIDECAR_<NAME>.",
     )
     command.add_argument(
-        "action", nargs="?", choices=["run", "check", "switchover"], default="run",
+        "action", nargs="?", choices=["run", "check", "switchover", "drain", "undrain"],
+        default="run",
         help="run: serve (the default); check: validate the settings and try each connection;"
-        " switchover: make another member the primary, while every node holds",
+        " switchover: make another member the primary, while every node holds;"
+        " drain, undrain: take this node out of the balancers, and back",
     )  # fmt: skip
     command.add_argument(
         "--config", metavar="FILE", type=Path, help=f"TOML file (or {CONFIG_VARIABLE})"
@@ -44,6 +48,10 @@ def parser() -> argparse.ArgumentParser:
         help="go on though transactions are open for long, or no sidecar is there to hold",
     )  # fmt: skip
     planned.add_argument("--json", action="store_true", help="print how it ended, as JSON")
+    command.add_argument(
+        "--maintenance", action="store_true",
+        help="with drain: HAProxy's maint, which takes the sessions it keeps on this node away too",
+    )  # fmt: skip
     settings = command.add_argument_group("settings")
     for name, declared in DECLARED.items():
         settings.add_argument(
@@ -61,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = command.parse_args(arguments)
     if given.action != "switchover" and (given.candidate or given.force or given.json):
         command.error("--candidate, --force and --json are for `ha-sidecar switchover`")
+    if given.maintenance and given.action != "drain":
+        command.error("--maintenance is for `ha-sidecar drain`")
     flags = {
         name: value for name in DECLARED if (value := getattr(given, f"set_{name}")) is not None
     }
@@ -76,6 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return switchover(
                 settings, candidate=given.candidate, force=given.force, as_json=given.json
             )
+        if given.action == "drain":
+            return switch(settings, Switch.MAINT if given.maintenance else Switch.DRAIN)
+        if given.action == "undrain":
+            return switch(settings, Switch.OFF)
         run(settings)
     except ConfigError as error:
         print(f"ha-sidecar: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .cluster import ClusterView, Member, ReplicaLag, Source, SyncMode
+from .outlook import Replica, outlook
 from .state import State
 
 VERSION = 1
@@ -35,6 +36,9 @@ def topology(
         for member in (view.members if view else ())
         if member.name != leader and not (leader is None and known and member.name == known.name)
     ]
+    mode = view.sync_mode if view else SyncMode.OFF
+    timeline = primary.timeline if primary else state.memory.highest_timeline
+    would_be = [_for_outlook(each, lags, asked=primary is not None) for each in replicas]
     return {
         "version": VERSION,
         "scope": scope,
@@ -50,7 +54,8 @@ def topology(
         if primary
         else None,
         "replicas": replicas,
-        "sync_mode": str(view.sync_mode) if view else "off",
+        "sync_mode": str(mode),
+        "failover": outlook(would_be, timeline, synchronous=mode is not SyncMode.OFF),
         "since": timestamp(state.since or now),
         "observed_at": timestamp(now),
         "source": str(state.source or Source.SQL),
@@ -73,7 +78,22 @@ def _replica(member: Member, view: ClusterView | None, lag: ReplicaLag | None) -
         "replay_lsn": (lag.replay_lsn if lag else None) or member.replay_lsn,
         "lag_bytes": lag.lag_bytes if lag else None,
         "lag_seconds": lag.lag_seconds if lag else None,
+        "nofailover": member.nofailover,
     }
+
+
+def _for_outlook(
+    replica: Mapping[str, Any], lags: Mapping[str, ReplicaLag], *, asked: bool
+) -> Replica:
+    """``asked``: there is a primary that tells who streams; else the replica's own word counts."""
+    return Replica(
+        replica["name"],
+        replica["timeline"],
+        streams=replica["name"] in lags if asked else replica["state"] in ("streaming", "running"),
+        synchronous=replica["sync"],
+        barred=replica["nofailover"],
+        lag_bytes=replica["lag_bytes"],
+    )
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

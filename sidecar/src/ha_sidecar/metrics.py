@@ -21,6 +21,9 @@ from prometheus_client.registry import Collector
 
 from . import __version__
 from .cluster import ProbeReport, Source
+from .cluster_metrics import ClusterCollector
+from .node_watch import NodeWatcher
+from .publisher import Publisher
 from .state import State
 from .transitions import Phase
 
@@ -64,6 +67,10 @@ class Metrics:
         """Show what counts for itself: etcd's re-reads by reason, each actor's results."""
         self._live.rereads = rereads
         self._live.actors = actors
+
+    def watch(self, publisher: Publisher, node: NodeWatcher) -> None:
+        """Show what the latest document says of the replicas, and how this node is."""
+        self._registry.register(ClusterCollector(publisher, node))
 
     def decided(self, state: State) -> None:
         """The driver has come to ``state``."""

@@ -84,6 +84,11 @@ def urls(value: object) -> tuple[str, ...]:
     return tuple(_url(part.strip(), wanted) for part in parts if part.strip())
 
 
+def url(value: object) -> str:
+    """One ``http(s)://host:port``."""
+    return _url(text(value), "an URL such as http://127.0.0.1:8072")
+
+
 def sockets(value: object) -> tuple[str | tuple[str, int], ...]:
     """A list of Unix sockets' paths and ``tcp:host:port``, as a TOML list or with commas.
 

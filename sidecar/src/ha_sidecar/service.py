@@ -15,15 +15,18 @@ from .actors import Actor
 from .actors.haproxy import HaproxyActor
 from .actors.pgbouncer import PgBouncer
 from .actors.pgbouncer.console import Access as ConsoleAccess
-from .api import Api, TcpApi
+from .api import Api, Listener, TcpApi
 from .cluster import ProbeReport
 from .config import read_secret
+from .drain import drain_path
 from .driver import Driver, Wake
 from .election import EtcdWatcher
 from .errors import ConfigError
 from .etcd import Access
+from .health_api import AgentApi, HealthApi
 from .memory_file import MemoryFile
 from .metrics import Metrics
+from .node_watch import NodeWatcher
 from .notify import Notifier
 from .patroni_rest import PatroniPoller
 from .prober import Prober
@@ -109,19 +112,42 @@ def actors(settings: Settings, resolver: Resolver) -> tuple[Actor, ...]:
     return balancers if settings.pgbouncer_address is None else (*balancers, pgbouncer(settings))
 
 
-def listeners(settings: Settings, publisher: Publisher, metrics: Metrics) -> list[Api | TcpApi]:
+def node_watcher(settings: Settings) -> NodeWatcher:
+    token: Callable[[], str] | None = None
+    if path := settings.odoo_token_file:
+        token = lambda: read_secret("odoo_token_file", path)  # noqa: E731
+    return NodeWatcher(
+        settings.odoo_url,
+        drain_path(settings),
+        interval=settings.odoo_interval,
+        timeout=settings.odoo_timeout,
+        max_age=settings.odoo_max_age,
+        token=token,
+    )
+
+
+def listeners(
+    settings: Settings, publisher: Publisher, metrics: Metrics, node: NodeWatcher
+) -> list[Listener]:
     """Return the API's listeners, not serving yet. Raises ConfigError."""
     clients = settings.socket_clients
-    found: list[Api | TcpApi] = [
-        Api(settings.socket_path, settings.socket_mode, clients, publisher, metrics)
+    found: list[Listener] = [
+        Api(settings.socket_path, settings.socket_mode, clients, publisher, metrics, node)
     ]
-    if settings.listen is not None and (path := settings.token_file):
+    token: Callable[[], str] | None = None
+    if path := settings.token_file:
         token = lambda: read_secret("token_file", path)  # noqa: E731
-        try:
-            found.append(TcpApi(settings.listen, token, clients, publisher, metrics))
-        except ConfigError:
-            found[0].end()
-            raise
+    try:
+        if settings.listen is not None and token is not None:
+            found.append(TcpApi(settings.listen, token, clients, publisher, metrics, node))
+        if settings.health_listen is not None:
+            found.append(HealthApi(settings.health_listen, clients, node, token))
+        if settings.agent_listen is not None:
+            found.append(AgentApi(settings.agent_listen, clients, node))
+    except ConfigError:
+        for listener in found:
+            listener.end()
+        raise
     return found
 
 
@@ -134,7 +160,8 @@ def run(settings: Settings) -> None:
         memory = memory_file.load(settings.topology_path)
         # Written at once: a state_dir that can't be written to is a fault before serving.
         memory_file.try_out(memory)
-        apis = listeners(settings, publisher, metrics)
+        node = node_watcher(settings)
+        apis = listeners(settings, publisher, metrics, node)
         servants = actors(settings, resolver)
         watcher = EtcdWatcher(
             settings.etcd_endpoints,
@@ -144,6 +171,7 @@ def run(settings: Settings) -> None:
             on_change=wake.ring,
         )
         metrics.count(watcher.rereads, {each.name: each.results for each in servants})
+        metrics.watch(publisher, node)
 
         def on_report(report: ProbeReport, took: float) -> None:
             metrics.probed(report, took)
@@ -189,9 +217,11 @@ def run(settings: Settings) -> None:
         _log.info("started", version=__version__, scope=settings.scope, epoch=memory.epoch)
         for api in apis:
             api.begin()
+        node.start()
         try:
             driver.run()
         finally:
+            node.end()
             for api in apis:
                 api.end()
             _log.info("stopped")

@@ -156,6 +156,41 @@ class Settings:
     token_file: Path | None = setting(
         None, parse.path, "File that holds the token; read anew at each request."
     )
+    odoo_url: str | None = setting(
+        None,
+        parse.url,
+        "This node's Odoo, at its gevent port if it has one: asked for its health again and again,"
+        " for `health_listen` and `agent_listen`.",
+        example='"http://127.0.0.1:8072"',
+    )
+    odoo_token_file: Path | None = setting(
+        None,
+        parse.path,
+        "File that holds Odoo's `health_token`: with it Odoo also tells of its free workers.",
+    )
+    odoo_interval: float = setting(1.0, parse.seconds, "Time between two such questions.")
+    odoo_timeout: float = setting(1.0, parse.seconds, "Longest wait for Odoo's answer.")
+    odoo_max_age: float = setting(
+        5.0, parse.seconds, "Age at which Odoo's last answer is worth nothing: the node then fails."
+    )
+    health_listen: tuple[str, int] | None = setting(
+        None,
+        parse.address,
+        "TCP address that answers `/web/health` for this node, without a token; needs `odoo_url`.",
+        example='"10.0.0.5:8010"',
+    )
+    agent_listen: tuple[str, int] | None = setting(
+        None,
+        parse.address,
+        "TCP address for HAProxy's agent check of this node; needs `odoo_url`.",
+        example='"10.0.0.5:8011"',
+    )
+    drain_path: Path | None = setting(
+        None,
+        parse.path,
+        "While this file exists the node is being drained (`ha-sidecar drain`)."
+        " Left out: `drain` beside `topology_path`.",
+    )
     state_dir: Path = setting(
         Path("/var/lib/ha-sidecar"),
         parse.path,

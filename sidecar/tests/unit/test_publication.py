@@ -21,6 +21,7 @@ from ha_sidecar.document import encode, timestamp, topology
 from ha_sidecar.errors import ConfigError, StateError
 from ha_sidecar.memory_file import MemoryFile
 from ha_sidecar.metrics import Metrics
+from ha_sidecar.node_watch import NodeWatcher
 from ha_sidecar.notify import Notifier
 from ha_sidecar.publisher import Publisher
 from ha_sidecar.state import Memory, State
@@ -61,15 +62,17 @@ def test_document_has_the_agreed_form() -> None:
             {
                 "name": "pg2", "host": "10.0.0.12", "port": 5432, "timeline": 3,
                 "state": "streaming", "sync": False, "replay_lsn": "0/3000060",
-                "lag_bytes": 128, "lag_seconds": 0.25,
+                "lag_bytes": 128, "lag_seconds": 0.25, "nofailover": False,
             },
             {
                 "name": "pg3", "host": "10.0.0.13", "port": 5432, "timeline": 3,
                 "state": "streaming", "sync": True, "replay_lsn": "0/1000000",
-                "lag_bytes": None, "lag_seconds": None,
+                "lag_bytes": None, "lag_seconds": None, "nofailover": False,
             },
         ],
         "sync_mode": "on",
+        # pg3 is the synchronous one, but doesn't stream; pg2 isn't synchronous.
+        "failover": {"candidates": [], "data_loss": "no failover", "loss_bytes": None},
         "since": "2026-01-02T03:04:05.000678Z",
         "observed_at": "2026-01-02T03:04:05.000678Z",
         "source": "etcd",
@@ -158,9 +161,23 @@ def test_second_sidecar_and_damaged_memory_are_refused(tmp_path: Path) -> None:
 # -- the socket
 
 
+def unwatched(directory: Path) -> NodeWatcher:
+    """A node of which nothing is asked."""
+    return NodeWatcher(
+        None, directory / "drain", interval=1.0, timeout=1.0, max_age=5.0, token=None
+    )
+
+
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
-    server = Api(tmp_path / "s", 0o600, 3, Publisher(tmp_path / "topology.json"), Metrics("demo"))
+    server = Api(
+        tmp_path / "s",
+        0o600,
+        3,
+        Publisher(tmp_path / "topology.json"),
+        Metrics("demo"),
+        unwatched(tmp_path),
+    )
     server.begin()
     yield server
     server.publisher.close()
@@ -194,6 +211,10 @@ def test_socket_answers(api: Api) -> None:
     status, body = get(api, "/health")
     assert (status, json.loads(body)["status"]) == (200, "pass")
     assert get(api, "/else")[0] == 404
+    status, body = get(api, "/status")
+    known = json.loads(body)
+    assert (status, known["topology"]) == (200, json.loads(document))
+    assert (known["node"]["status"], known["node"]["switch"]) == ("fail", "off")
 
 
 def test_health_follows_state_and_source() -> None:
@@ -246,13 +267,13 @@ def test_clients_are_bounded_and_their_places_come_free(api: Api) -> None:
 
 def test_stale_socket_is_replaced_but_a_living_one_is_not(tmp_path: Path, api: Api) -> None:
     with pytest.raises(ConfigError, match="socket_path: another ha-sidecar"):
-        Api(tmp_path / "s", 0o600, 3, api.publisher, api.metrics)
+        Api(tmp_path / "s", 0o600, 3, api.publisher, api.metrics, api.node)
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(tmp_path / "stale"))
-    Api(tmp_path / "stale", 0o600, 3, api.publisher, api.metrics).end()
+    Api(tmp_path / "stale", 0o600, 3, api.publisher, api.metrics, api.node).end()
     (tmp_path / "file").write_text("precious")
     with pytest.raises(ConfigError, match="socket_path"):
-        Api(tmp_path / "file", 0o600, 3, api.publisher, api.metrics)
+        Api(tmp_path / "file", 0o600, 3, api.publisher, api.metrics, api.node)
     assert (tmp_path / "file").read_text() == "precious"
 
 
