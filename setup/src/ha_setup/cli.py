@@ -12,6 +12,7 @@ from rich.console import Console
 from ha_setup.cluster.layout import NETWORKS, POOLERS, Network, Pooler
 from ha_setup.drill.command import drill
 from ha_setup.progress import Progress
+from ha_setup.render.command import command as render
 from ha_setup.sessions.command import sessions
 
 state_dir_option = click.option(
@@ -168,3 +169,4 @@ def demo_status(context: click.Context, state_dir: Path) -> None:
 
 cli.add_command(drill)
 cli.add_command(sessions)
+cli.add_command(render)

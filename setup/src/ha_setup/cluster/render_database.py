@@ -11,10 +11,11 @@ from ha_setup.cluster.launch import ConfigFile, Launch
 from ha_setup.cluster.layout import Host, Layout
 from ha_setup.cluster.secrets import Secrets
 from ha_setup.parts import Parts
+from ha_setup.render import database as product
 
 
 def etcd(layout: Layout, parts: Parts, host: Host) -> Launch:
-    """One etcd member. On two busy cores its default election timeout (1 s) is too nervous."""
+    """One etcd member."""
     peers = ",".join(f"{h.name}=http://{h.address}:{at.ETCD_PEER_PORT}" for h in layout.etcd)
     client = f"http://{host.address}:{at.ETCD_CLIENT_PORT}"
     peer = f"http://{host.address}:{at.ETCD_PEER_PORT}"
@@ -32,8 +33,8 @@ def etcd(layout: Layout, parts: Parts, host: Host) -> Launch:
             f"--initial-cluster={peers}",
             f"--initial-cluster-token={layout.name}-{layout.block}",
             "--initial-cluster-state=new",
-            "--heartbeat-interval=200",
-            "--election-timeout=2000",
+            f"--heartbeat-interval={product.ETCD_HEARTBEAT_MS}",
+            f"--election-timeout={product.ETCD_ELECTION_MS}",
             "--auto-compaction-mode=periodic",
             "--auto-compaction-retention=1h",
             "--logger=zap",
@@ -109,35 +110,14 @@ def patroni_config(
 
 
 def dynamic_config(*, synchronous: bool) -> dict[str, Any]:
-    """What all members share, kept in etcd: the fastest failover that Patroni allows."""
-    return {
-        "ttl": 20,
-        "loop_wait": 2,
-        "retry_timeout": 3,
-        "primary_start_timeout": 0,
-        # An etcd without quorum leaves the primary as it is, as long as it reaches every member;
-        # one that is cut off reaches none, and steps down as ever.
-        "failsafe_mode": True,
-        "maximum_lag_on_failover": 1048576,
-        "synchronous_mode": synchronous,
-        "postgresql": {
-            "use_pg_rewind": True,
-            "use_slots": True,
-            "parameters": {
-                "wal_level": "replica",
-                "hot_standby": "on",
-                "wal_log_hints": "on",
-                "max_connections": 200,
-                "max_wal_senders": 10,
-                "max_replication_slots": 10,
-                "wal_keep_size": "256MB",
-                "wal_retrieve_retry_interval": "500ms",
-                "shared_buffers": "128MB",
-                "password_encryption": "scram-sha-256",
-                "tcp_keepalives_idle": 10,
-                "tcp_keepalives_interval": 3,
-                "tcp_keepalives_count": 3,
-                "log_line_prefix": "%m [%p] %u@%d %a ",
-            },
+    """What all members share, kept in etcd."""
+    return product.dynamic_config(
+        synchronous_mode=synchronous,
+        parameters={
+            "max_connections": 200,
+            "shared_buffers": "128MB",
+            "tcp_keepalives_idle": 10,
+            "tcp_keepalives_interval": 3,
+            "tcp_keepalives_count": 3,
         },
-    }
+    )

@@ -15,6 +15,7 @@ from ha_setup.cluster.launch import ConfigFile, Launch
 from ha_setup.cluster.layout import Host, Layout, Variant
 from ha_setup.cluster.secrets import Secrets
 from ha_setup.parts import Parts
+from ha_setup.render import odoo as product
 
 REQUEST_LIMIT_S = 180
 
@@ -51,10 +52,7 @@ def odoo_env(layout: Layout, parts: Parts, host: Host, variant: Variant) -> dict
     if variant == "suite":
         conf = layout.conf_dir(host.name)
         env |= {
-            # Odoo's first connections come before any addon is loaded: libpq must find the primary.
-            # A pooler tells libpq what its server was when it first met it.
-            "PGTARGETSESSIONATTRS": "read-write" if layout.pooler == "none" else "any",
-            "PGCONNECT_TIMEOUT": "2",
+            **product.environment(layout.pooler),
             "ODOO_HA_REDIS_PASSWORD_FILE": str(conf / "redis-password"),
             "ODOO_HA_REDIS_SENTINEL_PASSWORD_FILE": str(conf / "redis-password"),
             "ODOO_HA_S3_SECRET_KEY_FILE": str(conf / "s3-secret-key"),
@@ -94,13 +92,11 @@ def odoo_config(
         "workers": at.ODOO_WORKERS,
         # Jobs: the suite elects a leader, so both nodes may; the guides say one node only.
         "max_cron_threads": 1 if suite else (2 if first else 0),
-        "limit_time_real": REQUEST_LIMIT_S,
-        "limit_time_real_cron": 2 * REQUEST_LIMIT_S,
-        "limit_time_cpu": REQUEST_LIMIT_S,
+        **product.request_limits(REQUEST_LIMIT_S),
     }
     if suite:
         options["addons_path"] = addons
-        options["server_wide_modules"] = "base,rpc,web,ha_base"
+        options["server_wide_modules"] = product.SERVER_WIDE_MODULES
     lines = ["[options]", *(f"{name} = {value}" for name, value in options.items())]
     if suite:
         lines += [
@@ -124,7 +120,7 @@ def suite_settings(layout: Layout, secrets: Secrets, host: Host) -> dict[str, st
         "s3_bucket": at.S3_BUCKET,
         "s3_access_key": secrets.s3_access_key,
         "s3_addressing_style": "path",
-        "request_id_header": "X-Request-ID",
+        "request_id_header": product.REQUEST_ID,
     }
 
 

@@ -9,9 +9,7 @@ from ha_setup.cluster.launch import ConfigFile, Launch
 from ha_setup.cluster.layout import Host, Layout
 from ha_setup.cluster.secrets import Secrets
 from ha_setup.parts import Parts
-
-#: Server links of each database. In session mode each connection of Odoo holds one.
-POOL_SIZE = {"session": 60, "transaction": 20}
+from ha_setup.render import database as product
 
 
 def node_name(host: Host) -> str:
@@ -30,7 +28,6 @@ def pgbouncer(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Lau
     config = layout.conf_dir(name) / "pgbouncer.ini"
     users = layout.conf_dir(name) / "users.txt"
     databases = databases_file(layout, host)
-    where = f"host={layout.pg[0].address} port={at.PG_PORT}"
     accounts = {at.ODOO_ROLE: secrets.odoo, at.PROBE_ROLE: secrets.probe}
     return Launch(
         argv=(str(parts.pgbouncer), str(config)),
@@ -39,7 +36,7 @@ def pgbouncer(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Lau
             ConfigFile(users, "".join(f'"{u}" "{p}"\n' for u, p in accounts.items()), mode=0o600),
             ConfigFile(
                 databases,
-                f"[databases]\n* = {where}\npostgres = {where} pool_mode=session\n",
+                product.databases(layout.pg[0].address, at.PG_PORT),
                 keep=True,
             ),
         ),
@@ -59,15 +56,7 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {users}
 admin_users = {at.PROBE_ROLE}
-pool_mode = {layout.pooler}
-default_pool_size = {POOL_SIZE[layout.pooler]}
-max_client_conn = 500
-server_connect_timeout = 2
-server_login_retry = 1
-# In transaction mode too: what one transaction SETs must not stay for another's.
-server_reset_query_always = 1
-ignore_startup_parameters = extra_float_digits,options
-"""
+{product.pgbouncer_settings(layout.pooler)}"""
 
 
 def odoo_options(host: Host) -> dict[str, object]:

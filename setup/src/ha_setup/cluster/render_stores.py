@@ -9,6 +9,7 @@ from ha_setup.cluster.launch import ConfigFile, Launch
 from ha_setup.cluster.layout import Host, Layout
 from ha_setup.cluster.secrets import Secrets
 from ha_setup.parts import Parts
+from ha_setup.render import redis as product
 
 
 def redis(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
@@ -23,15 +24,7 @@ def redis(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
         f"replica-announce-ip {host.address}",
         f'dir "{data}"',
         "daemonize no",
-        "appendonly yes",
-        "appendfsync everysec",
-        'save ""',
-        "maxmemory-policy noeviction",
-        "tcp-keepalive 10",
-        "repl-ping-replica-period 1",
-        "repl-timeout 10",
-        "repl-diskless-sync yes",
-        "repl-diskless-sync-delay 0",
+        *product.SERVER_SETTINGS,
     ]
     first = layout.redis[0]
     if host != first:
@@ -44,7 +37,7 @@ def redis(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
 
 
 def sentinel(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
-    """One Sentinel of three; a primary that is silent for a second is replaced."""
+    """One Sentinel of three."""
     name = host.name.replace("redis", "sentinel")
     config = layout.conf_dir(name) / "sentinel.conf"
     data = layout.data_dir(name)
@@ -56,11 +49,7 @@ def sentinel(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Laun
         f'dir "{data}"',
         "daemonize no",
         f"sentinel announce-ip {host.address}",
-        f"sentinel monitor {service} {layout.redis[0].address} {at.REDIS_PORT} 2",
-        f"sentinel auth-pass {service} {secrets.redis}",
-        f"sentinel down-after-milliseconds {service} 1000",
-        f"sentinel failover-timeout {service} 6000",
-        f"sentinel parallel-syncs {service} 2",
+        *product.sentinel_watch(service, layout.redis[0].address, at.REDIS_PORT, 2, secrets.redis),
     ]
     return Launch(
         argv=(str(parts.redis_server), str(config), "--sentinel"),

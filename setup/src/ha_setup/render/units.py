@@ -1,0 +1,380 @@
+"""systemd's units, users and logrotate. Needs systemd 252 (Debian 12) or newer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ha_setup.inventory import Host, Inventory
+from ha_setup.render import firewall, haproxy, redis
+from ha_setup.render.files import LIBRARY, PROGRAM, RenderedFile
+from ha_setup.render.odoo import environment
+
+STARTER = f"{LIBRARY}/start-with-secrets"
+UNITS = "/etc/systemd/system"
+
+#: What no service of the cluster needs.
+HARDENING = (
+    "NoNewPrivileges=yes",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "ProtectClock=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectControlGroups=yes",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "LockPersonality=yes",
+    "SystemCallArchitectures=native",
+    "UMask=0027",
+)
+UNPRIVILEGED = ("CapabilityBoundingSet=", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX")
+NO_DEVICES = "PrivateDevices=yes"
+
+
+def unit(
+    name: str,
+    description: str,
+    start: str,
+    service: Sequence[str],
+    *,
+    after: str = "network-online.target",
+    secrets: Mapping[str, str] | None = None,
+) -> RenderedFile:
+    """A service that comes back however often it ends. `secrets`: name → file on the host."""
+    lines = [
+        "# Written by `odoo-ha render`; change the inventory instead.",
+        "[Unit]",
+        f"Description={description}",
+        f"After={after}",
+        "Wants=network-online.target",
+        "StartLimitIntervalSec=0",
+        "",
+        "[Service]",
+        f"ExecStart={start}",
+        "Restart=always",
+        "RestartSec=1s",
+        # Wrong settings don't get better by trying again.
+        "RestartPreventExitStatus=78",
+        *(f"LoadCredential={key}:{file}" for key, file in (secrets or {}).items()),
+        *service,
+        *HARDENING,
+        "",
+        "[Install]",
+        "WantedBy=multi-user.target",
+        "",
+    ]
+    return RenderedFile(f"{UNITS}/{name}.service", "\n".join(lines))
+
+
+def files(
+    inventory: Inventory, name: str, host: Host, *, starter: str, sidecar_unit: str
+) -> list[RenderedFile]:
+    """Everything by which the services of one host are started. `starter` is the text of the
+    program that fills secrets in, `sidecar_unit` that of the sidecar's own unit."""
+    found: list[RenderedFile] = []
+    if "etcd" in host.roles:
+        found.append(_etcd())
+    if "postgresql" in host.roles:
+        found.append(_patroni(inventory))
+    if "redis" in host.roles:
+        found.append(_redis(inventory, "redis-server", redis.REDIS_TEMPLATE, redis.REDIS_FILE))
+    if "sentinel" in host.roles:
+        found.append(
+            _redis(inventory, "redis-sentinel", redis.SENTINEL_TEMPLATE, redis.SENTINEL_FILE)
+        )
+    if "odoo" in host.roles:
+        found += [_odoo(inventory), *_sidecar(inventory, sidecar_unit)]
+        if inventory.odoo.pooler != "none":
+            found.append(_pgbouncer(inventory))
+    if "balancer" in host.roles:
+        found += _balancer(inventory)
+    if inventory.firewall.enabled:
+        found.append(_firewall())
+    if set(host.roles) - {"etcd", "balancer"}:
+        found.append(RenderedFile(STARTER, starter, PROGRAM))
+    return [*found, *_logrotate(host)]
+
+
+def _etcd() -> RenderedFile:
+    return unit(
+        "etcd",
+        "etcd, where Patroni's leader is elected",
+        "/usr/bin/etcd --config-file /etc/etcd/etcd.yml",
+        [
+            "Type=notify",
+            # It is ready when a majority is.
+            "TimeoutStartSec=300s",
+            "User=etcd",
+            "LimitNOFILE=65536",
+            "StateDirectory=etcd",
+            "StateDirectoryMode=0700",
+            *UNPRIVILEGED,
+            NO_DEVICES,
+        ],
+    )
+
+
+def _patroni(inventory: Inventory) -> RenderedFile:
+    secrets = inventory.secrets
+    watchdog = inventory.postgresql.watchdog != "none"
+    return unit(
+        "patroni",
+        "PostgreSQL under Patroni",
+        f"{STARTER} /etc/patroni/patroni.yml /run/patroni/patroni.yml"
+        " -- /opt/patroni/bin/patroni /run/patroni/patroni.yml",
+        [
+            "Type=simple",
+            "User=postgres",
+            "Group=postgres",
+            # Patroni itself stops PostgreSQL.
+            "KillMode=process",
+            "TimeoutStopSec=60s",
+            "RuntimeDirectory=patroni postgresql",
+            "RuntimeDirectoryMode=0755",
+            "RuntimeDirectoryPreserve=yes",
+            "ReadWritePaths=/var/lib/postgresql /var/log/postgresql",
+            f"ReadWritePaths=-{inventory.postgresql.data_dir} -{inventory.postgresql.log_dir}",
+            # The kernel ends something else first.
+            "OOMScoreAdjust=-900",
+            *UNPRIVILEGED,
+            *(
+                ["DevicePolicy=closed", "DeviceAllow=/dev/watchdog rw"]
+                if watchdog
+                else [NO_DEVICES]
+            ),
+        ],
+        secrets={
+            key: getattr(secrets, key)
+            for key in (
+                "postgres_superuser",
+                "postgres_replication",
+                "postgres_rewind",
+                "patroni_api",
+            )
+        },
+    )
+
+
+def _redis(inventory: Inventory, name: str, template: str, target: str) -> RenderedFile:
+    sentinel = name == "redis-sentinel"
+    short = "redis-sentinel" if sentinel else "redis"
+    command = f"/usr/bin/redis-server {target}{' --sentinel' if sentinel else ''}"
+    return unit(
+        name,
+        "Redis Sentinel" if sentinel else "Redis, for Odoo's sessions",
+        f"{STARTER} --once {template} {target} -- {command}",
+        [
+            "Type=simple",
+            "User=redis",
+            "Group=redis",
+            "LimitNOFILE=65536",
+            f"StateDirectory={short}",
+            "StateDirectoryMode=0750",
+            f"LogsDirectory=odoo-ha/{short}",
+            *UNPRIVILEGED,
+            NO_DEVICES,
+        ],
+        secrets={"redis": inventory.secrets.redis},
+    )
+
+
+def _odoo(inventory: Inventory) -> RenderedFile:
+    odoo, secrets = inventory.odoo, inventory.secrets
+    # The setting → the secret.
+    files = {"REDIS_PASSWORD": "redis", "REDIS_SENTINEL_PASSWORD": "redis"}
+    if inventory.s3.access_key:
+        files |= {"S3_SECRET_KEY": "s3_secret_key"}
+    needed = ["odoo_database", "odoo_master", *dict.fromkeys(files.values())]
+    pooler = " pgbouncer.service" if odoo.pooler != "none" else ""
+    return unit(
+        "odoo",
+        "Odoo",
+        f"{STARTER} /etc/odoo/odoo.conf /run/odoo/odoo.conf -- {odoo.command} -c /run/odoo/odoo.conf",
+        [
+            "Type=simple",
+            f"User={odoo.user}",
+            "TimeoutStopSec=60s",
+            "RuntimeDirectory=odoo",
+            "RuntimeDirectoryMode=0750",
+            "LogsDirectory=odoo-ha/odoo",
+            f"ReadWritePaths={odoo.data_dir}",
+            *(f"Environment={key}={value}" for key, value in environment(odoo.pooler).items()),
+            *(f"Environment=ODOO_HA_{key}_FILE=%d/{name}" for key, name in files.items()),
+            *UNPRIVILEGED,
+            NO_DEVICES,
+        ],
+        after=f"network-online.target ha-sidecar.service{pooler}",
+        secrets={key: getattr(secrets, key) for key in needed},
+    )
+
+
+def _sidecar(inventory: Inventory, sidecar_unit: str) -> list[RenderedFile]:
+    pooled = inventory.odoo.pooler != "none"
+    names = ["PROBE", "PGBOUNCER"] if pooled else ["PROBE"]
+    drop_in = "\n".join(
+        [
+            "# Written by `odoo-ha render`; change the inventory instead.",
+            "[Service]",
+            f"LoadCredential=probe:{inventory.secrets.probe}",
+            *(f"Environment=HA_SIDECAR_{name}_PASSWORD_FILE=%d/probe" for name in names),
+            "",
+        ]
+    )
+    users = 'u ha-sidecar - "Odoo HA: sidecar"\n'
+    # PgBouncer, which runs as postgres, reads what the sidecar writes.
+    users += "m postgres ha-sidecar\n" if pooled else ""
+    return [
+        RenderedFile(f"{UNITS}/ha-sidecar.service", sidecar_unit),
+        RenderedFile(f"{UNITS}/ha-sidecar.service.d/secrets.conf", drop_in),
+        RenderedFile("/etc/sysusers.d/odoo-ha.conf", users),
+    ]
+
+
+def _pgbouncer(inventory: Inventory) -> RenderedFile:
+    secrets = inventory.secrets
+    return unit(
+        "pgbouncer",
+        "PgBouncer, kept on the primary by ha-sidecar",
+        f"{STARTER} /etc/pgbouncer/userlist.in /run/pgbouncer/userlist.txt"
+        " -- /usr/sbin/pgbouncer /etc/pgbouncer/pgbouncer.ini",
+        [
+            "Type=notify",
+            "User=postgres",
+            "SupplementaryGroups=ha-sidecar",
+            "ExecReload=/bin/kill -HUP $MAINPID",
+            "LimitNOFILE=65536",
+            "RuntimeDirectory=pgbouncer",
+            "RuntimeDirectoryMode=0700",
+            *UNPRIVILEGED,
+            NO_DEVICES,
+        ],
+        secrets={"odoo_database": secrets.odoo_database, "probe": secrets.probe},
+    )
+
+
+def _balancer(inventory: Inventory) -> list[RenderedFile]:
+    found = []
+    software = inventory.balancer.software
+    bind = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_CHOWN"
+    if haproxy.is_used(inventory):
+        config = "/etc/haproxy/haproxy.cfg"
+        found.append(
+            unit(
+                "haproxy",
+                "HAProxy",
+                f"/usr/sbin/haproxy -Ws -f {config} -p /run/haproxy/haproxy.pid",
+                [
+                    "Type=notify",
+                    f"ExecReload=/usr/sbin/haproxy -c -q -f {config}",
+                    "ExecReload=/bin/kill -USR2 $MAINPID",
+                    "KillMode=mixed",
+                    "LimitNOFILE=65536",
+                    "RuntimeDirectory=haproxy",
+                    f"{bind} CAP_SYS_CHROOT CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL",
+                    NO_DEVICES,
+                ],
+            )
+        )
+    if software == "nginx":
+        found.append(
+            unit(
+                "nginx",
+                "nginx",
+                "/usr/sbin/nginx -g 'daemon off;'",
+                [
+                    "Type=simple",
+                    "ExecStartPre=/usr/sbin/nginx -t -q",
+                    "ExecReload=/bin/kill -HUP $MAINPID",
+                    "KillMode=mixed",
+                    "LimitNOFILE=65536",
+                    "RuntimeDirectory=nginx",
+                    "LogsDirectory=nginx",
+                    "StateDirectory=nginx",
+                    f"{bind} CAP_DAC_OVERRIDE CAP_KILL",
+                    NO_DEVICES,
+                ],
+            )
+        )
+    if software == "traefik":
+        found.append(
+            unit(
+                "traefik",
+                "Traefik",
+                "/usr/local/bin/traefik --configFile=/etc/traefik/traefik.yml",
+                [
+                    "Type=simple",
+                    "LimitNOFILE=65536",
+                    "User=traefik",
+                    "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+                    "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+                    NO_DEVICES,
+                ],
+            )
+        )
+    if inventory.balancer.virtual_address:
+        found.append(
+            unit(
+                "keepalived",
+                "keepalived, which moves the balancers' address",
+                "/usr/sbin/keepalived --dont-fork --log-console",
+                [
+                    "Type=simple",
+                    "ExecReload=/bin/kill -HUP $MAINPID",
+                    "KillMode=mixed",
+                    "RuntimeDirectory=keepalived",
+                    "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BROADCAST CAP_KILL",
+                    "ReadWritePaths=/run",
+                ],
+                after=f"network-online.target {software}.service",
+            )
+        )
+    return found
+
+
+def _firewall() -> RenderedFile:
+    lines = [
+        "# Written by `odoo-ha render`; change the inventory instead.",
+        "[Unit]",
+        "Description=Lets in what this host's roles need",
+        "DefaultDependencies=no",
+        "Before=network-pre.target shutdown.target",
+        "Wants=network-pre.target",
+        "Conflicts=shutdown.target",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        "RemainAfterExit=yes",
+        f"ExecStart=/usr/sbin/nft -f {firewall.RULES}",
+        f"ExecReload=/usr/sbin/nft -f {firewall.RULES}",
+        "ExecStop=/usr/sbin/nft delete table inet odoo_ha",
+        "",
+        "[Install]",
+        "WantedBy=sysinit.target",
+        "",
+    ]
+    return RenderedFile(f"{UNITS}/odoo-ha-firewall.service", "\n".join(lines))
+
+
+def _logrotate(host: Host) -> list[RenderedFile]:
+    """What doesn't log to the journal. PostgreSQL keeps a week by itself."""
+    logs = {"odoo": "odoo", "redis": "redis", "sentinel": "redis-sentinel"}
+    directories = [logs[role] for role in logs if role in host.roles]
+    if not directories:
+        return []
+    paths = "\n".join(f"/var/log/odoo-ha/{name}/*.log" for name in directories)
+    text = f"""\
+{paths}
+{{
+    daily
+    rotate 14
+    compress
+    delaycompress
+    missingok
+    notifempty
+}}
+"""
+    return [RenderedFile("/etc/logrotate.d/odoo-ha", text)]
