@@ -4,30 +4,27 @@ import os
 import threading
 from typing import Any
 
+import odoo
+from odoo import sql_db
 from odoo.addons.ha_base.patches import apply
 from odoo.addons.ha_base.settings import SettingsError, current
+from odoo.addons.ha_base.side_connection import servers
+from odoo.tools import config
 
-from .sampler import Sampler
+from . import busy, facts, metrics
+from .facts import FailoverSettings, failover
+from .sampler import Sampler, Samplers
 from .settings import Settings
 
-_sampler: Sampler | None = None
+_samplers: Samplers | None = None
 _lock = threading.Lock()
-
-try:
-    from odoo.addons.ha_failover import status as failover
-    from odoo.addons.ha_failover.settings import Settings as FailoverSettings
-except ModuleNotFoundError:  # works without it: then nothing is held
-    failover = None
-
-try:
-    from odoo.addons.ha_session_redis import status as sessions
-except ModuleNotFoundError:
-    sessions = None
+_busy: busy.Busy | None = None
 
 
 def activate(settings: Settings) -> None:
-    """Patch the WSGI application; connects nowhere."""
-    from .patches import application
+    """Patch the WSGI application and the workers; connects nowhere."""
+    global _busy
+    from .patches import application, worker_start
 
     if settings.health_max_age <= settings.health_interval + settings.health_timeout:
         raise SettingsError(
@@ -35,21 +32,39 @@ def activate(settings: Settings) -> None:
             f"health_timeout = {settings.health_interval + settings.health_timeout:g}, or a "
             "healthy node would fail now and then"
         )
-    apply(application.PATCH)
+    _busy = busy.share()
+    if settings.health_token:
+        metrics.prepare()
+    apply(application.PATCH, worker_start.PATCH)
 
 
-def sampler() -> Sampler:
-    """The sampler of this process, started at the first call after the fork."""
-    global _sampler
-    found = _sampler
+def samplers() -> Samplers:
+    """The samplers of this process, started at the first call after the fork."""
+    global _samplers
+    found = _samplers
     if found is not None and found.pid == os.getpid():
         return found
     with _lock:
-        if _sampler is None or _sampler.pid != os.getpid():
-            new = Sampler(current(Settings), _topology)
-            new.start()
-            _sampler = new
-        return _sampler
+        if _samplers is None or _samplers.pid != os.getpid():
+            settings = current(Settings)
+            main = Sampler(settings, _primaries, _topology, lambda: facts.observe(node_busy()))
+            replica = Sampler(settings, _replicas, _topology) if _replicas(None) else None
+            for one in (main, replica):
+                if one is not None:
+                    one.start()
+            _samplers = Samplers(os.getpid(), main, replica)
+        return _samplers
+
+
+def node_busy() -> busy.Busy:
+    """The node's table of busy workers."""
+    assert _busy is not None
+    return _busy
+
+
+def is_worker() -> bool:
+    """Is this a process that has one request at a time?"""
+    return bool(config["workers"]) and not getattr(odoo, "evented", False)
 
 
 def held() -> tuple[float | None, int]:
@@ -59,11 +74,21 @@ def held() -> tuple[float | None, int]:
     return current(FailoverSettings).hold_timeout, failover.held_requests()
 
 
-def session_store() -> dict[str, Any] | None:
-    """What ha_session_redis counts in this process; None without it, or with sessions in files."""
-    counted: dict[str, Any] | None = sessions.session_store() if sessions is not None else None
-    return counted if counted and counted["state"] != "none" else None
-
-
 def _topology() -> dict[str, Any] | None:
     return failover.topology() if failover is not None else None
+
+
+def _primaries(topology: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
+    return servers(_connection(readonly=False), topology)
+
+
+def _replicas(_topology: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
+    if not config.get("db_replica_host"):
+        return ()
+    return servers(_connection(readonly=True), None)
+
+
+def _connection(*, readonly: bool) -> dict[str, Any]:
+    database = (config["db_name"] or ["postgres"])[0]
+    found: dict[str, Any] = sql_db.connection_info_for(database, readonly=readonly)[1]
+    return found

@@ -33,14 +33,30 @@ class Settings:
     health_token: str | None = setting(
         None,
         parse.text,
-        "Callers that send it (Authorization: Bearer …) get the details of /web/health. Without "
-        "it, only trusted networks do.",
+        "Callers that send it (Authorization: Bearer …) get the details of /web/health, and "
+        "/web/metrics, which nobody gets without it.",
         secret=True,
     )
     health_trusted_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
         (),
         parse.networks,
-        "Networks whose hosts get the details of /web/health when they ask directly. A request "
-        "that a proxy passed on (X-Forwarded-For, Forwarded, X-Real-IP) never counts as one.",
+        "Networks whose hosts get the details of /web/health. What a proxy passed on "
+        "(X-Forwarded-For, Forwarded, X-Real-IP) counts only where health_trusted_proxies names "
+        "the proxy.",
         example="10.0.0.0/8, ::1/128",
+    )
+    health_trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = setting(
+        (),
+        parse.networks,
+        "Your proxies: those are believed about who asked them, by the last address in "
+        "X-Forwarded-For that is none of them. Each must append to that header.",
+        example="10.0.0.5/32",
+    )
+    drain_path: str = setting(
+        "",
+        parse.path,
+        "While this file exists the node is being drained: it isn't ready any more, and finishes "
+        "what it has. `ha-sidecar drain` makes it, `ha-sidecar undrain` removes it. Default: "
+        "`drain` in the directory of topology_path.",
+        example="/run/odoo-ha/drain",
     )

@@ -9,6 +9,7 @@ probe                        seen                                               
 ===========================  ======================================================  ======
 live                         anything                                                pass
 startup                      a primary, once                                         pass
+ready                        the node is being drained                               fail
 others                       the role, not older than ``max_age``                    pass
 others, role=primary         else, and requests would wait for it within the budget  warn
 others                       else                                                    fail
@@ -18,6 +19,9 @@ Why *warn* is a 200: a node that leaves the balancer while it holds requests tur
 errors. The budget is ha_failover's ``hold_timeout``, counted from when the outage began. It is
 for a node that saw its primary before, or whose sidecar says that an outage has just begun: one
 that was started on a standby fails at once.
+
+A standby passes only as far behind as the caller allows (``lag``); one whose lag nobody knows, such
+as one that no longer streams, is too far behind for anyone who asks.
 
 Invariant: never *pass* without a look at the database that was young enough and saw the role.
 """
@@ -35,12 +39,33 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
+class Lag:
+    """How far a standby is behind; each None when it isn't known, or not asked."""
+
+    bytes: float | None = None
+    seconds: float | None = None
+
+    def exceeds(self, allowed: "Lag") -> bool:
+        """Is it more than ``allowed`` in anything that ``allowed`` names?"""
+        return any(
+            most is not None and (is_ is None or is_ > most)
+            for is_, most in ((self.bytes, allowed.bytes), (self.seconds, allowed.seconds))
+        )
+
+    def __str__(self) -> str:
+        told = [f"{self.bytes:.0f} bytes"] if self.bytes is not None else []
+        told += [f"{self.seconds:.1f} s"] if self.seconds is not None else []
+        return " and ".join(told) or "nobody knows how far"
+
+
+@dataclass(frozen=True)
 class Question:
-    """What the caller asks for."""
+    """What the caller asks for; ``lag`` is the most that a standby may be behind."""
 
     probe: str = "ready"
     role: str = "primary"
     db_server_status: bool = False
+    lag: Lag = Lag()
 
 
 @dataclass(frozen=True)
@@ -51,12 +76,14 @@ class Look:
     :param role: primary or standby; None when no server answered
     :param writable: do its transactions start read/write?
     :param reason: why there is no role, for those who may see details
+    :param lag: a standby's
     """
 
     at: float
     role: str | None
     writable: bool = False
     reason: str = ""
+    lag: Lag = Lag()
 
     def shows(self, role: str) -> bool:
         """Does a server of that role answer, and would it take a primary's work?"""
@@ -105,13 +132,20 @@ def remember(memory: Memory, look: Look) -> Memory:
 
 
 def judge(
-    question: Question, memory: Memory, holding: Holding, now: float, max_age: float
+    question: Question,
+    memory: Memory,
+    holding: Holding,
+    now: float,
+    max_age: float,
+    draining: bool = False,
 ) -> Verdict:
     """See the module's table."""
     if question.probe == "live":
         return Verdict(Status.PASS, "the process answers")
     if question.probe == "startup" and memory.ready_once:
         return Verdict(Status.PASS, "it was ready once")
+    if draining and question.probe == "ready":
+        return Verdict(Status.FAIL, "the node is being drained")
     look = memory.look
     if look is None:
         return Verdict(Status.FAIL, "the database was not looked at yet")
@@ -119,6 +153,8 @@ def judge(
     if age > max_age:
         return Verdict(Status.FAIL, f"the last look at the database is {age:.1f} s old")
     if look.shows(question.role):
+        if look.role == "standby" and look.lag.exceeds(question.lag):
+            return Verdict(Status.FAIL, f"the standby is too far behind: {look.lag}")
         return Verdict(Status.PASS, f"the database is a {look.role}")
     reason = _wrong(look)
     if question.role == "primary" and not question.db_server_status:

@@ -14,9 +14,8 @@ from typing import Any
 from odoo.addons.ha_base.patches import Patch
 from odoo.addons.ha_base.settings import current
 
-from .. import process
-from ..answer import answer
-from ..question import is_health
+from .. import answer, metrics, process
+from ..question import HEALTH, METRICS, is_for
 from ..settings import Settings
 
 
@@ -24,17 +23,21 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
     def __call__(  # noqa: N807
         self: Any, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        if not is_health(environ):
+        if is_for(HEALTH, environ):
+            _forget_last_request()
+            return answer.health(environ, start_response, current(Settings))
+        if is_for(METRICS, environ):
+            _forget_last_request()
+            return answer.page(environ, start_response, current(Settings))
+        metrics.report_from_here()
+        if not process.is_worker():
             return original(self, environ, start_response)
-        _forget_last_request()
-        return answer(
-            environ,
-            start_response,
-            sampler=process.sampler(),
-            settings=current(Settings),
-            held=process.held,
-            sessions=process.session_store,
-        )
+        busy = process.node_busy()
+        busy.begin()
+        try:
+            return original(self, environ, start_response)
+        finally:
+            busy.end()
 
     return __call__
 

@@ -7,6 +7,7 @@ import itertools
 import pytest
 from odoo.addons.ha_health.verdict import (
     Holding,
+    Lag,
     Look,
     Memory,
     Question,
@@ -93,6 +94,36 @@ def test_the_question_for_a_standby() -> None:
     assert status(after(STANDBY), standby) is Status.PASS
     assert status(after(PRIMARY), standby) is Status.FAIL
     assert status(after(PRIMARY, NOTHING), standby, Holding(budget=60.0)) is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("behind", "allowed", "expected"),
+    [
+        (Lag(100, 1.0), Lag(), Status.PASS),
+        (Lag(), Lag(), Status.PASS),
+        (Lag(100, 1.0), Lag(bytes=100), Status.PASS),
+        (Lag(101, 1.0), Lag(bytes=100), Status.FAIL),
+        (Lag(100, 1.0), Lag(seconds=0.5), Status.FAIL),
+        # Nobody knows: too much for whoever asks.
+        (Lag(), Lag(bytes=1 << 40), Status.FAIL),
+        (Lag(100, None), Lag(seconds=60), Status.FAIL),
+    ],
+)
+def test_a_standby_s_lag(behind: Lag, allowed: Lag, expected: Status) -> None:
+    memory = after(Look(NOW, "standby", lag=behind))
+    assert status(memory, Question(role="standby", lag=allowed)) is expected
+
+
+def test_a_primary_is_never_behind() -> None:
+    assert status(after(PRIMARY), Question(lag=Lag(bytes=0))) is Status.PASS
+
+
+@pytest.mark.parametrize("holding", [Holding(), Holding(budget=60.0)])
+def test_a_node_that_is_drained_isn_t_ready(holding: Holding) -> None:
+    for memory in (after(PRIMARY), after(PRIMARY, NOTHING)):
+        for probe, expected in (("ready", "fail"), ("live", "pass"), ("startup", "pass")):
+            found = judge(Question(probe=probe), memory, holding, NOW, MAX_AGE, draining=True)
+            assert found.status == expected
 
 
 def test_stocks_question_is_about_the_database_now() -> None:
