@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import urllib3
 
 from .addresses import free_port, next_address, wait_until
+from .authority import Authority
 from .processes import ServerProcess, scratch_directory
 from .server import Server
 
@@ -21,7 +23,8 @@ class Etcd(Server):
     """One member. Entering starts it, leaving stops it and removes its files.
 
     ``members`` are the peer URLs of a cluster's members by name; without it stands alone. In
-    ``namespace`` it runs in that network namespace.
+    ``namespace`` it runs in that network namespace. With ``authority`` its clients speak TLS, and need
+    a certificate of that authority themselves.
     """
 
     def __init__(
@@ -31,17 +34,26 @@ class Etcd(Server):
         name: str = "etcd1",
         members: Mapping[str, str] | None = None,
         namespace: str | None = None,
+        authority: Authority | None = None,
     ) -> None:
         self.address = address or next_address()
         self.name = name
         members = members or {name: f"http://{self.address}:{free_port(self.address)}"}
         self.peer = members[name]
         self.port = free_port(self.address) if namespace is None else CLIENT_PORT
-        self.url = f"http://{self.address}:{self.port}"
+        self.url = f"http{'s' if authority else ''}://{self.address}:{self.port}"
         self.base = scratch_directory("odoo-ha-etcd-")
         program = shutil.which("etcd")
         if program is None:
             raise FileNotFoundError("etcd: install it (apt-get install etcd-server)")
+        secured: list[str] = []
+        client: dict[str, Any] = {}
+        if authority:
+            self.certificate, self.key = authority.issue(f"etcd-{self.port}", [self.address])
+            ca, (certificate, key) = str(authority.certificate), authority.issue("etcd-client", [])
+            secured = ["--client-cert-auth", "--trusted-ca-file", ca]
+            secured += ["--cert-file", str(self.certificate), "--key-file", str(self.key)]
+            client = {"ca_certs": ca, "cert_file": str(certificate), "key_file": str(key)}
         self.process = ServerProcess(
             f"etcd {self.address}:{self.port}",
             [
@@ -51,11 +63,11 @@ class Etcd(Server):
                 "--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer,
                 "--initial-cluster", ",".join(f"{each}={url}" for each, url in members.items()),
                 "--heartbeat-interval", "100", "--election-timeout", "1000", "--log-level", "warn",
-                "--unsafe-no-fsync",
+                "--unsafe-no-fsync", *secured,
             ],
             log=self.base / "etcd.log",
         )  # fmt: skip
-        self._http = urllib3.PoolManager(retries=False, timeout=5.0)
+        self._http = urllib3.PoolManager(retries=False, timeout=5.0, **client)
 
     # -- using it
 
@@ -93,6 +105,11 @@ class Etcd(Server):
         return True
 
     # -- verbs
+
+    def present(self, certificate: Path, key: Path) -> None:
+        """Show new clients another certificate; it is read anew for each of them."""
+        shutil.copyfile(certificate, self.certificate)
+        shutil.copyfile(key, self.key)
 
     def start(self) -> None:
         """Start it (again) and wait until it answers."""

@@ -211,6 +211,23 @@ class Postgres(Server):
         """Fast shutdown: sessions are ended, the shutdown is clean."""
         self.process.stop(with_signal=signal.SIGINT)
 
+    def require_tls(self, certificate: Path, key: Path) -> None:
+        """Let in nobody without TLS from now on, and show new clients this certificate."""
+        for source, name in ((certificate, "server.crt"), (key, "server.key")):
+            self._owned_file(f"data/{name}", source.read_text()).chmod(0o600)
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(rules.read_text().replace("\nhost ", "\nhostssl "))
+        self.execute("ALTER SYSTEM SET ssl = on")
+        self.execute("SELECT pg_reload_conf()")
+        wait_until(
+            lambda: (
+                self.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+                == [(True,)]
+            ),
+            timeout=10,
+            what=f"{self.process.name} wants TLS",
+        )
+
     def promote(self) -> None:
         """Make a replica the primary; returns when it is writable."""
         self.execute("SELECT pg_promote(true, 30)")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -142,9 +143,32 @@ def _check_together(settings: Settings) -> None:
             read_secret(name, path)
         elif not os.access(path, os.R_OK) or not path.is_file():
             raise ConfigError(f"{name}: {path} is no file that user {_user()} may read")
+    _check_certificates(settings)
     for name in ("probe_interval", "probe_timeout"):
         if getattr(settings, name) >= settings.prove_timeout:
             raise ConfigError(
                 f"{name} ({getattr(settings, name):g} s) should be below"
                 f" prove_timeout ({settings.prove_timeout:g} s), or proofs come too late to count"
             )
+
+
+def _check_certificates(settings: Settings) -> None:
+    """Each new connection reads the files again; these are the faults that time won't mend."""
+    for name in ("etcd_ca", "patroni_ca", "probe_sslrootcert"):
+        path = getattr(settings, name)
+        try:
+            if path is not None:
+                ssl.create_default_context(cafile=str(path))
+        except ssl.SSLError:
+            raise ConfigError(f"{name}: {path} should hold CA certificates in PEM") from None
+    certificate, key = settings.etcd_cert, settings.etcd_key
+    if certificate is None or key is None:
+        return
+    try:
+        # Without a word of its own OpenSSL would ask a terminal for it.
+        ssl.create_default_context().load_cert_chain(certificate, key, password=lambda: "")
+    except (ssl.SSLError, ValueError):
+        raise ConfigError(
+            f"etcd_cert, etcd_key: {certificate} and {key} should be a certificate and its key,"
+            " both in PEM, the key without a passphrase"
+        ) from None

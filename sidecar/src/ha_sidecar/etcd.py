@@ -18,6 +18,7 @@ from typing import Any
 import urllib3
 
 from .errors import Compacted, Forbidden, NotFound, SourceError, WatchIdle
+from .tls import of_etcd, with_remedy
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ class Endpoint:
             text = response.read(500).decode(errors="replace") if stream else response.data.decode()
             response.close()
             kind = {403: Forbidden, 404: NotFound}.get(response.status, SourceError)
-            raise kind(f"{self.url}: HTTP {response.status}: {_reason(text)}")
+            words = f"{self.url}: HTTP {response.status}: {_reason(text)}"
+            raise kind(with_remedy(words, of_etcd(self.url)))
         return response
 
     def _log_in(self) -> None:
@@ -204,7 +206,7 @@ class Endpoint:
                 redirect=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise SourceError(f"{self.url}: {error}") from None
+            raise SourceError(with_remedy(f"{self.url}: {error}", of_etcd(self.url))) from None
 
 
 def _messages(response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from .cluster import ClusterView, Member, Switchover, SyncMode
 from .election import Sight
 from .errors import SourceError
 from .patroni_keys import lsn_text, moment, sync_mode
+from .tls import PATRONI, with_remedy
 
 _log = structlog.get_logger("ha_sidecar.patroni")
 _LEADER_ROLES = {"leader", "standby_leader"}
@@ -134,7 +135,7 @@ class PatroniRest:
                 redirect=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise SourceError(f"{url}: {error}") from None
+            raise SourceError(with_remedy(f"{url}: {error}", PATRONI)) from None
         return response.status, response.data.decode(errors="replace").strip()
 
     def view(self, url: str, cluster: Mapping[str, Any]) -> ClusterView:
@@ -155,7 +156,7 @@ class PatroniRest:
             # /patroni answers 503 from a node that has trouble, with the same body.
             answer = json.loads(response.data)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise SourceError(f"{url}: {error}") from None
+            raise SourceError(with_remedy(f"{url}: {error}", PATRONI)) from None
         if not isinstance(answer, dict):
             raise SourceError(f"{url}: unexpected answer to {path}")
         return answer

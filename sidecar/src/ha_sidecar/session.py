@@ -23,6 +23,7 @@ import psycopg2.extensions
 from .cluster import Target
 from .errors import ProbeError
 from .resolve import Resolver
+from .tls import PROBE, with_remedy
 
 _READ = psycopg2.extensions.POLL_READ
 
@@ -130,7 +131,7 @@ class Session:
                 return [column.name for column in cursor.description], cursor.fetchall()
         except psycopg2.Error as error:
             self.close()
-            raise ProbeError(_first_line(error)) from None
+            raise ProbeError(with_remedy(_first_line(error), PROBE)) from None
         except BaseException:
             self.close()
             raise

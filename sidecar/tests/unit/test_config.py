@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ha_sidecar.cli import EX_CONFIG, main
 from ha_sidecar.config import load
 from ha_sidecar.errors import ConfigError
 from ha_sidecar.settings import Settings
+from tests.servers.authority import Authority
 
 GOOD = 'scope = "demo"\netcd_endpoints = ["http://10.0.0.1:2379"]\n'
 
@@ -113,6 +115,32 @@ def test_token_that_could_be_guessed_is_refused_and_not_repeated(tmp_path: Path)
     assert "guess-me" not in said
     path.write_text("0123456789abcdef\n")
     assert load_text(tmp_path, text).listen == ("10.0.0.5", 8009)
+
+
+@pytest.mark.parametrize("name", ["etcd_ca", "patroni_ca", "probe_sslrootcert"])
+def test_a_file_without_certificates_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text("no certificate\n")
+    assert refusal(tmp_path, GOOD + f'{name} = "{path}"\n').startswith(
+        f"{name}: {path} should hold"
+    )
+
+
+def test_a_client_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("client", [])
+    _, of_another = authority.issue("another", [])
+    text = GOOD + f'etcd_cert = "{certificate}"\netcd_key = "%s"\n'
+    assert load_text(tmp_path, text % key).etcd_key == key
+    locked = tmp_path / "locked.key"
+    pem = serialization.load_pem_private_key(key.read_bytes(), None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"word"),
+    )
+    locked.write_bytes(pem)
+    for wrong in (of_another, certificate, locked):
+        assert refusal(tmp_path, text % wrong).startswith("etcd_cert, etcd_key: ")
 
 
 def test_sockets_of_haproxy() -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from tests.servers.addresses import wait_until
+from tests.servers.authority import Authority
 from tests.servers.odoo_here import suite_module
 from tests.servers.redis_modes import PlainRedis, ShardedRedis
-
-from .authority import Authority
 
 PASSWORD = "a-password-of-the-tests"
 

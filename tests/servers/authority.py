@@ -16,10 +16,10 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """A certificate authority that signs for loopback addresses; files below ``directory``."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = "test authority") -> None:
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.certificate = directory / "ca.crt"
         now = datetime.now(UTC)
         certificate = (
