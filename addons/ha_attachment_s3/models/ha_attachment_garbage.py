@@ -134,12 +134,7 @@ class HaAttachmentGarbage(models.Model):
         if not current(Settings).s3_bucket:
             return
         owner = self.env["ir.attachment"]._s3_owner()
-        self.env.cr.execute(
-            "SELECT DISTINCT store_fname FROM ir_attachment"
-            " WHERE store_fname LIKE 's3://%%' AND store_fname NOT LIKE %s",
-            [f"%/{owner}/%"],
-        )
-        names = [name for (name,) in self.env.cr.fetchall()]
+        names = self._used_of_others(owner)
         if not names:
             return
         # boto3 is only there where S3 is configured.
@@ -156,6 +151,16 @@ class HaAttachmentGarbage(models.Model):
             return
         for (bucket, prefix), keys in declared.items():
             _logger.info("%d objects of s3://%s/%s are used here", len(keys), bucket, prefix)
+
+    @api.model
+    def _used_of_others(self, owner):
+        """The objects that attachments refer to and that another database owns."""
+        self.env.cr.execute(
+            "SELECT DISTINCT store_fname FROM ir_attachment"
+            " WHERE store_fname LIKE 's3://%%' AND store_fname NOT LIKE %s",
+            [f"%/{owner}/%"],
+        )
+        return [name for (name,) in self.env.cr.fetchall()]
 
     @api.model
     def _put_off(self, name, failed=True):
