@@ -3,6 +3,7 @@
 import datetime
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,8 +23,7 @@ def declare(names: Iterable[str], owner: str) -> dict[tuple[str, str], list[str]
     found = borrowed(names, owner)
     for (bucket_name, prefix), keys in found.items():
         key = f"{prefix}/{BORROWERS}/{owner}"
-        body = "\n".join(keys).encode()
-        _ask(lambda client, *where: client.put_object(**_at(*where), Body=body), bucket_name, key)
+        _ask(partial(_write, body="\n".join(keys).encode()), bucket_name, key)
     return found
 
 
@@ -63,6 +63,10 @@ def objects(bucket_name: str, prefix: str) -> Iterator[dict[str, Any]]:
 
 def _at(bucket_name: str, key: str) -> dict[str, str]:
     return {"Bucket": bucket_name, "Key": key}
+
+
+def _write(client: Any, bucket_name: str, key: str, body: bytes) -> None:
+    client.put_object(**_at(bucket_name, key), Body=body)
 
 
 def _read(client: Any, bucket_name: str, key: str) -> bytes:
