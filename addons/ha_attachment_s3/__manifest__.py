@@ -6,8 +6,14 @@
     "author": "Odoo HA",
     "website": "https://github.com/odoo-ha/odoo-ha",
     "license": "LGPL-3",
-    "depends": ["ha_base"],
+    "depends": ["ha_base", "base_setup"],
     "external_dependencies": {"python": ["boto3"]},
-    "data": ["security/ir.model.access.csv", "data/ha_attachment_rule.xml"],
+    "data": [
+        "security/ir.model.access.csv",
+        "data/ha_attachment_rule.xml",
+        "data/ir_cron.xml",
+        "views/ha_attachment_views.xml",
+        "views/res_config_settings_views.xml",
+    ],
     "installable": True,
 }

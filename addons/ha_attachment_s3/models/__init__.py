@@ -1,1 +1,9 @@
-from . import ha_attachment_garbage, ha_attachment_rule, ir_attachment, ir_http
+from . import (
+    ha_attachment_garbage,
+    ha_attachment_migration,
+    ha_attachment_rule,
+    ir_attachment,
+    ir_attachment_filestore,
+    ir_http,
+    res_config_settings,
+)
