@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from ha_setup.attachments.command import attachments
 from ha_setup.cluster.layout import NETWORKS, POOLERS, Network, Pooler
 from ha_setup.drill.command import drill
 from ha_setup.progress import Progress
@@ -169,4 +170,5 @@ def demo_status(context: click.Context, state_dir: Path) -> None:
 
 cli.add_command(drill)
 cli.add_command(sessions)
+cli.add_command(attachments)
 cli.add_command(render)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from configparser import Error, RawConfigParser
 from pathlib import Path
 
 import click
 
-from ha_setup.errors import SetupError
+from ha_setup.odoo_command import become
 
 
 @click.command()
@@ -32,23 +28,5 @@ def sessions(verb: str, store: str | None, config: Path, odoo: str, yes: bool) -
     import and export copy what the other side lacks, with the life it has left, and may be run
     again; only purge deletes. Run it as Odoo's user: the files must be Odoo's.
     """
-    program = shutil.which(odoo)
-    if program is None:
-        raise SetupError(f"--odoo {odoo}: no such command")
-    command = [program, f"--addons-path={addons_path(config)}", "ha_sessions", verb]
-    command += [*([store] if store else []), *["--yes"] * yes, "-c", str(config)]
-    sys.stdout.flush()
-    os.execv(program, command)
-
-
-def addons_path(config: Path) -> str:
-    """The ``addons_path`` of an odoo.conf: Odoo looks for its commands there."""
-    parser = RawConfigParser()
-    try:
-        parser.read(config)
-    except Error as error:
-        raise SetupError(f"{config}: {error}") from error
-    found = parser.get("options", "addons_path", fallback="")
-    if not found:
-        raise SetupError(f"{config}: addons_path is missing in [options]")
-    return found
+    arguments = [verb, *([store] if store else []), *["--yes"] * yes]
+    become(odoo, config, "ha_sessions", arguments)

@@ -1,0 +1,1 @@
+"""`odoo-ha attachments`: the attachments of a database, moved and audited."""
