@@ -10,6 +10,7 @@ from odoo.addons.ha_base.node import node_id
 
 from . import metrics, process
 from .details import Seen, details
+from .facts import own
 from .question import BadQuestion, knows_token, may_see_details, parse
 from .sampler import outage_since
 from .settings import Settings
@@ -64,7 +65,7 @@ def health(
     ):
         return _send_json(environ, start_response, status, body)
     replica = samplers.replica.memory if samplers.replica else None
-    seen = Seen(asked.memory, replica, sampler.topology, facts, observed_at, waiting)
+    seen = Seen(asked.memory, replica, sampler.topology, facts, observed_at, own(), waiting)
     body |= details(question, verdict, seen, node_id(), now, clock)
     return _send_json(environ, start_response, status, body, "application/health+json")
 
@@ -105,6 +106,8 @@ def _send(
         ("Content-Length", str(len(data))),
         ("Cache-Control", "no-store"),
         ("X-Content-Type-Options", "nosniff"),
+        # Or werkzeug's server names itself and its Python, with versions.
+        ("Server", "Odoo"),
     ]
     start_response(f"{status.value} {status.phrase}", headers)
     return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else data]

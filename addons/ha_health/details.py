@@ -24,6 +24,7 @@ class Seen:
     :param topology: the fresh topology document
     :param facts: what the siblings say, by name: a value, or a value and whether it is well
     :param observed_at: when the facts were gathered, on the monotonic clock
+    :param own: facts of the process that is asked, as of now
     :param held: requests that wait now
     """
 
@@ -32,6 +33,7 @@ class Seen:
     topology: Mapping[str, Any] | None
     facts: Mapping[str, Any]
     observed_at: float
+    own: Mapping[str, Any]
     held: int
 
 
@@ -63,6 +65,7 @@ def details(
     checks |= _topology(seen.topology, clock)
     age = now - seen.observed_at
     checks |= {name: [_check(fact, age, clock)] for name, fact in seen.facts.items()}
+    checks |= {name: [_check(fact, 0.0, clock)] for name, fact in seen.own.items()}
     return {
         "serviceId": node,
         "description": f"Odoo node, probe {question.probe}, role {question.role}",

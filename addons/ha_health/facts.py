@@ -1,6 +1,7 @@
 """What the siblings know of their parts, gathered by the sampler: from this process's memory and
 the node's disk, never over the network."""
 
+import shutil
 from pathlib import Path
 
 from odoo.addons.ha_base.settings import current
@@ -22,9 +23,9 @@ except ModuleNotFoundError:
     sessions = None
 
 try:
-    from odoo.addons.ha_attachment_s3 import status as attachments
-except ImportError:
-    attachments = None
+    from odoo.addons.ha_attachment_s3.settings import Settings as AttachmentSettings
+except ModuleNotFoundError:
+    AttachmentSettings = None
 
 try:
     from odoo.addons.ha_cron_leader import status as cron
@@ -32,6 +33,9 @@ except ImportError:
     cron = None
 
 Facts = dict[str, Fact]
+
+#: Of the disk that keeps S3's contents: with less free the cache stops growing.
+_LEAST_FREE = 0.05
 
 
 def drain_path() -> Path:
@@ -43,8 +47,8 @@ def drain_path() -> Path:
 
 
 def observe(busy: Busy) -> Facts:
-    """Gather everything, by the check's name."""
-    return {**_node(busy), **_bus(), **_sessions(), **_attachments(), **_cron()}
+    """Gather what concerns the node, by the check's name."""
+    return {**_node(busy), **_bus(), **_attachments(), **_cron()}
 
 
 def _node(busy: Busy) -> Facts:
@@ -64,7 +68,8 @@ def _bus() -> Facts:
     return {} if listening is None else {"bus:listening": Fact(listening, listening)}
 
 
-def _sessions() -> Facts:
+def own() -> Facts:
+    """What this process alone counted, of its session store."""
     counted = sessions.session_store() if sessions is not None else {"state": "none"}
     state = counted.pop("state")
     if state == "none":
@@ -76,8 +81,30 @@ def _sessions() -> Facts:
 
 
 def _attachments() -> Facts:
-    return {}
+    settings = current(AttachmentSettings) if AttachmentSettings is not None else None
+    if settings is None or not settings.s3_bucket:
+        return {}
+    directory = Path(
+        settings.s3_cache_directory or Path(config["data_dir"]) / "ha_attachment_cache"
+    )
+    try:
+        disk = shutil.disk_usage(
+            next(one for one in (directory, *directory.parents) if one.exists())
+        )
+    except OSError as error:
+        return {"s3:cache_disk_free": Fact(None, False, "bytes", "system", str(error.strerror))}
+    well = disk.free >= _LEAST_FREE * disk.total
+    return {"s3:cache_disk_free": Fact(disk.free, well, "bytes", "system")}
 
 
 def _cron() -> Facts:
-    return {}
+    known = cron.scheduled_actions() if cron is not None else None
+    if known is None:
+        return {}
+    return {
+        "cron:leads": Fact(known["leads"], unit="leases"),
+        "cron:unserved": Fact(known["unserved_count"], not known["unserved_count"], "pools"),
+        "cron:late_jobs": Fact(known["late_jobs"], unit="jobs"),
+        "cron:node_id_taken": Fact(known["node_id_taken"], not known["node_id_taken"]),
+        "cron:changes": Fact(known["changes"], unit="leases"),
+    }

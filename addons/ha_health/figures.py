@@ -28,8 +28,8 @@ class NodeCollector(Collector):
         )
         yield _gauge("draining", "1 while the node is being drained.", "node:draining" in facts)
         for name, fact in facts.items():
-            if name.startswith("sessions:") or name == "node:draining":
-                continue  # of one process only; all of them are summed elsewhere
+            if name == "node:draining":
+                continue
             if isinstance(fact.value, (bool, int, float)):
                 yield _gauge(name.replace(":", "_"), f"Health's {name}.", fact.value)
         yield from _roles(self._samplers)

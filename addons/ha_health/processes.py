@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from odoo import sql_db
+from odoo import http, sql_db
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from .facts import failover, sessions
@@ -63,7 +63,8 @@ class Report:
         self._processes.set(1)
         if failover is not None:
             self._count(_FAILOVER, asdict(failover.counted()))
-        if sessions is not None:
+        # It is made at its first use, by a request.
+        if sessions is not None and "session_store" in vars(http.root):
             counted = sessions.session_store()
             state = counted.pop("state")
             self._degraded.set(state not in ("none", "closed"))

@@ -31,7 +31,6 @@ TOPOLOGY = {
 }  # fmt: skip
 FACTS = {
     "workers:free": Fact(0, well=False, unit="workers"),
-    "sessions:hits": Fact(7, kind="datastore"),
     "s3:cache": Fact(None, well=False, kind="datastore", reason="no space left"),
 }
 
@@ -39,7 +38,7 @@ FACTS = {
 def body(**changed: Any) -> dict[str, Any]:
     known = {
         "memory": PRIMARY, "replica": STANDBY, "topology": TOPOLOGY, "facts": FACTS,
-        "observed_at": NOW - 2.0, "held": 3,
+        "observed_at": NOW - 2.0, "own": {"sessions:hits": Fact(7, kind="datastore")}, "held": 3,
     }  # fmt: skip
     seen = Seen(**(known | changed))
     verdict = Verdict(Status.PASS, "the database is a primary")
