@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from ha_setup.cluster import health, patroni_rest
+from ha_setup.cluster import health, object_store, patroni_rest
 from ha_setup.cluster.database import demo_logins
 from ha_setup.cluster.healing import Healing
 from ha_setup.cluster.layout import VARIANTS, Layout, Network, Pooler, Variant
@@ -19,6 +19,7 @@ from ha_setup.cluster.secrets import Secrets
 from ha_setup.cluster.state import Memory, State, load_state
 from ha_setup.errors import ClusterError
 from ha_setup.progress import Progress, SilentProgress
+from ha_setup.s3_proxy import S3Fault
 
 
 class Cluster:
@@ -210,6 +211,10 @@ class Cluster:
     def stop(self, node: str) -> None:
         """Stop one node in good order, all of its processes."""
         self._nodes.stop([self.layout.node(node).name])
+
+    def set_s3_fault(self, fault: S3Fault) -> int:
+        """Make S3's answers slow or faulty, or neither. Returns how many were, since the last change."""
+        return object_store.set_fault(self.layout, fault)
 
     def processes_of(self, node: str) -> list[psutil.Process]:
         """Every process of that node, parents first; also those that outlive their parent."""

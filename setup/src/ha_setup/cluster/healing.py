@@ -41,7 +41,7 @@ class Healing:
         """Everything below Odoo."""
         layout, secrets = self._layout, self._nodes.secrets
         with progress.step("etcd, Redis, S3") as step:
-            self._nodes.start_missing("etcd", "redis", "sentinel", "s3")
+            self._nodes.start_missing("etcd", "redis", "sentinel", "s3", "s3proxy")
             for host in layout.etcd:
                 self._wait_for_node(host, health.etcd_member, timeout=60, tell=step.update)
         with progress.step("PostgreSQL with Patroni") as step:

@@ -35,6 +35,7 @@ ETCD_PEER_PORT = 12380
 REDIS_PORT = 16379
 SENTINEL_PORT = 36379
 S3_PORT = 18333
+S3_PROXY_PORT = 18334
 ODOO_PORT = 18069
 PGBOUNCER_PORT = 16432
 GEVENT_PORT = 18072
@@ -193,6 +194,7 @@ class Layout:
                 for h in self.redis
             ),
             Node("s3", "s3", self.s3, (S3_PORT, *self.s3_ports.all)),
+            Node("s3proxy", "s3proxy", self.s3, (S3_PROXY_PORT,)),
             *(Node(h.name, "pg", h, (PG_PORT, PATRONI_PORT)) for h in self.pg),
             *(
                 Node(h.name.replace("odoo", "pgbouncer"), "pgbouncer", h, (PGBOUNCER_PORT,))
@@ -268,4 +270,10 @@ class Layout:
 
     @property
     def s3_url(self) -> str:
+        """S3 itself."""
         return f"http://{self.s3.address}:{S3_PORT}"
+
+    @property
+    def s3_proxy_url(self) -> str:
+        """S3 as Odoo reaches it: through what can make it slow or faulty."""
+        return f"http://{self.s3.address}:{S3_PROXY_PORT}"

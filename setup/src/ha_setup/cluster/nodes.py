@@ -26,7 +26,7 @@ STOP_PATIENCE_S = 15.0
 STOP_ORDER: tuple[tuple[tuple[str, ...], float], ...] = (
     (("odoo", "sidecar"), STOP_PATIENCE_S),
     (("haproxy", "pgbouncer", "pg"), STOP_PATIENCE_S),
-    (("s3", "sentinel", "redis", "etcd"), 4.0),
+    (("s3proxy", "s3", "sentinel", "redis", "etcd"), 4.0),
 )
 DATABASE_WORK = "database-work"  # the mark of the process that creates a database
 

@@ -51,6 +51,8 @@ class Plan:
                 return render_stores.sentinel(layout, parts, secrets, host)
             case "s3":
                 return render_stores.s3(layout, parts, secrets)
+            case "s3proxy":
+                return render_stores.s3_proxy(layout, self.tools / "python")
             case "sidecar":
                 return render_odoo.sidecar(layout, secrets, host, command=self.tools / "ha-sidecar")
             case "odoo":

@@ -115,7 +115,7 @@ def suite_settings(layout: Layout, secrets: Secrets, host: Host) -> dict[str, st
         "topology_path": str(layout.topology_path(host.name)),
         "redis_sentinels": ",".join(f"{h.address}:{at.SENTINEL_PORT}" for h in layout.redis),
         "redis_sentinel_service": at.REDIS_SERVICE,
-        "s3_endpoint_url": layout.s3_url,
+        "s3_endpoint_url": layout.s3_proxy_url,
         "s3_region": "us-east-1",
         "s3_bucket": at.S3_BUCKET,
         "s3_access_key": secrets.s3_access_key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from ha_setup.cluster import layout as at
 from ha_setup.cluster.launch import ConfigFile, Launch
@@ -55,6 +56,15 @@ def sentinel(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Laun
         argv=(str(parts.redis_server), str(config), "--sentinel"),
         files=(ConfigFile(config, "\n".join(lines) + "\n", mode=0o600, keep=True),),
         directories=(data,),
+    )
+
+
+def s3_proxy(layout: Layout, python: Path) -> Launch:
+    """What Odoo reaches S3 through. It begins without a fault."""
+    place = (layout.s3.address, str(at.S3_PROXY_PORT), layout.s3_url)
+    return Launch(
+        argv=(str(python), "-m", "ha_setup.s3_proxy", *place),
+        directories=(layout.run_dir("s3proxy"),),
     )
 
 

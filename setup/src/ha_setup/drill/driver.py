@@ -18,6 +18,7 @@ from ha_setup.drill.figures import Findings, result_of
 from ha_setup.drill.goodbyes import Goodbyes
 from ha_setup.drill.ledger import Reckoning, reckon, told
 from ha_setup.drill.load import Load
+from ha_setup.drill.objects import wrong_objects
 from ha_setup.drill.options import FAULTS, DrillOptions, Fault, lacks
 from ha_setup.drill.prober import Prober
 from ha_setup.drill.result import RunResult
@@ -99,6 +100,7 @@ class _Run:
             rate=options.rate,
             seconds=options.longest,
             users=len(users),
+            files=options.fault.ails_s3 and options.fault is not Fault.STOP_S3,
         )
         load = Load(
             layout.base_url(self.variant),
@@ -141,8 +143,11 @@ class _Run:
             wrong = await load.check_attachments()
             revived = await goodbyes.revived()
             logouts = len(load.logged_out)
-        self.step.update("comparing the ledger with all databases")
+        self.step.update("comparing the ledger with all databases, and the files with S3")
         primary = self.cluster.primary()
+        if self.variant == "suite":
+            tokens = load.attachments.keys() - {*wrong}
+            wrong += wrong_objects(self.cluster, lambda: self._connect_odoo(primary), tokens)
         return result_of(
             options,
             Findings(

@@ -28,12 +28,20 @@ class Fault(StrEnum):
     KILL_ODOO_NODE = "kill-odoo-node"
     KILL_REDIS_MASTER = "kill-redis-master"
     KILL_ALL_REDIS = "kill-all-redis"
+    KILL_REDIS_AND_PRIMARY = "kill-redis-and-primary"
     STOP_S3 = "stop-s3"
+    SLOW_S3 = "slow-s3"
+    S3_ERRORS = "s3-errors"
 
     @property
     def moves_primary(self) -> bool:
         """True when a new PostgreSQL primary must appear before the run counts as recovered."""
         return FAULTS[self].moves_primary
+
+    @property
+    def ails_s3(self) -> bool:
+        """True when S3 is away, slow or faulty: files may then be refused, with a clear error."""
+        return self in (Fault.STOP_S3, Fault.SLOW_S3, Fault.S3_ERRORS)
 
     @property
     def about(self) -> str:
@@ -129,8 +137,19 @@ FAULTS: Mapping[Fault, Description] = {
     Fault.KILL_ALL_REDIS: Description(
         "kill -9 of every Redis and every Sentinel, for the length of the load", moves_primary=False
     ),
+    Fault.KILL_REDIS_AND_PRIMARY: Description(
+        "kill -9 of every Redis and every Sentinel, and of the primary's host while they are gone",
+        variants=2,
+    ),
     Fault.STOP_S3: Description(
         "the S3 store stopped for the length of the load", moves_primary=False
+    ),
+    Fault.SLOW_S3: Description(
+        "each answer of the S3 store 5 s late, for the length of the load", moves_primary=False
+    ),
+    Fault.S3_ERRORS: Description(
+        "30 % of the S3 store's answers a 500 or cut in the middle, for the length of the load",
+        moves_primary=False,
     ),
 }
 

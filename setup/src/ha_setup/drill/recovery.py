@@ -47,12 +47,15 @@ def missing(
 
 
 def is_excused(fault: Fault, outcome: Outcome, lost: Container[str] = ()) -> bool:
-    """With S3 away, a clear error is the promised answer to writing an attachment. One of those that
-    asynchronous replication `lost` (tokens) is not found when it is read."""
+    """With S3 away or ailing, a clear error is the promised answer to writing an attachment, and to reading
+    one that its node hasn't got yet (with S3 away those that are read were read everywhere before). One of
+    those that asynchronous replication `lost` (tokens) is not found when it is read."""
     if outcome.target in lost:
         return outcome.verdict.kind == "http_404"
-    return (
-        fault is Fault.STOP_S3
-        and outcome.planned.action is Action.ATTACHMENT_WRITE
-        and outcome.verdict.kind.startswith("rpc_error:")
-    )
+    kind = outcome.verdict.kind
+    match outcome.planned.action:
+        case Action.ATTACHMENT_WRITE:
+            return fault.ails_s3 and kind.startswith("rpc_error:")
+        case Action.ATTACHMENT_READ:
+            return fault.ails_s3 and fault is not Fault.STOP_S3 and kind == "http_503"
+    return False

@@ -30,6 +30,14 @@ _MIX = (
     Action.ATTACHMENT_WRITE,
     Action.ATTACHMENT_READ,
 )
+# The same with three files written and three read, where it is S3 that ails.
+_FILE_MIX = (
+    *(Action.READ,) * 6,
+    *(Action.WRITE,) * 4,
+    *(Action.PAGE,) * 4,
+    *(Action.ATTACHMENT_WRITE,) * 3,
+    *(Action.ATTACHMENT_READ,) * 3,
+)
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,14 @@ class Planned:
     token: str = ""
 
 
-def plan(*, seed: int, run: str, rate: float, seconds: float, users: int) -> Sequence[Planned]:
+def plan(
+    *, seed: int, run: str, rate: float, seconds: float, users: int, files: bool = False
+) -> Sequence[Planned]:
     """Requests at `rate` a second for `seconds`, in order of time.
 
     Starts are spread evenly and then moved by up to 40 % of the spacing, so that they neither beat in step
     with a poll nor come in bursts. Each block of twenty holds the same mix, shuffled; users take turns.
-    `run` goes into each token.
+    `run` goes into each token. `files`: more of them.
     """
     if rate <= 0 or seconds <= 0 or users < 1:
         raise ValueError("a plan needs a rate and a length above 0 and at least one user")
@@ -61,7 +71,7 @@ def plan(*, seed: int, run: str, rate: float, seconds: float, users: int) -> Seq
     block: list[Action] = []
     for number in range(int(seconds * rate)):
         if not block:
-            block = list(_MIX)
+            block = list(_FILE_MIX if files else _MIX)
             chance.shuffle(block)
         action = block.pop()
         at = (number + 0.5 + chance.uniform(-0.4, 0.4)) * spacing

@@ -12,7 +12,9 @@ from ha_setup.drill.faults import (
     etcd,
     host,
     lagging_replicas,
+    no_redis,
     old_primary,
+    s3,
     sidecar,
     switchover,
 )
@@ -36,7 +38,10 @@ INJECTORS: Mapping[Fault, Callable[[Scene], Injected]] = {
     Fault.KILL_ODOO_NODE: host.kill_odoo_node,
     Fault.KILL_REDIS_MASTER: host.kill_redis_master,
     Fault.KILL_ALL_REDIS: host.kill_all_redis,
-    Fault.STOP_S3: host.stop_s3,
+    Fault.KILL_REDIS_AND_PRIMARY: no_redis.kill_redis_and_primary,
+    Fault.STOP_S3: s3.stop,
+    Fault.SLOW_S3: s3.slow,
+    Fault.S3_ERRORS: s3.errors,
 }
 
 

@@ -50,12 +50,6 @@ def kill_all_redis(scene: Scene) -> Injected:
     return Injected(signals.kill(scene.cluster, *sentinels, *names))
 
 
-def stop_s3(scene: Scene) -> Injected:
-    began = time.monotonic()
-    scene.cluster.stop("s3")
-    return Injected(began)
-
-
 def redis_primary(cluster: Cluster) -> str:
     """The node that Sentinel calls the primary; the first Sentinel that answers is believed."""
     question = ("SENTINEL", "get-master-addr-by-name", REDIS_SERVICE)
