@@ -1,8 +1,9 @@
 """Contents from S3 on this node's disk: read again without S3, also while S3 is away.
 
-One directory for all processes of the node. A file is named by the SHA-256 of its content and
-verified on every read, so a damaged or foreign file costs a read from S3 and nothing else. Files
-appear by renaming; the least recently used ones go when there are too many. No Odoo, no network.
+One directory for all processes of the node. A file is named by the SHA-256 of its content. A
+process verifies a file when it reads it first, when the file has changed since, and each hour, so
+a damaged or foreign file costs a read from S3 and nothing else. Files appear by renaming; the
+least recently used ones go when there are too many. No Odoo, no network.
 """
 
 import fcntl
@@ -11,7 +12,9 @@ import logging
 import os
 import tempfile
 import time
+from collections import OrderedDict
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 
 _logger = logging.getLogger(__name__)
@@ -26,6 +29,12 @@ _LEFT = 0.9
 _USED_AGAIN = 60.0
 #: Seconds after which a file that was never finished is left over from a crash.
 _LEFT_OVER = 3600.0
+#: Seconds for which a file that has not changed counts as verified; how many are remembered.
+_VERIFIED_FOR = 3600.0
+_REMEMBERED = 20_000
+
+#: What changes when somebody writes to a file or puts another one in its place.
+_Identity = tuple[int, int, int]
 
 
 class Cache:
@@ -41,59 +50,114 @@ class Cache:
         # The first addition of a process looks: what an earlier one left may be too much.
         self._added = size
         self._complained = False
+        self._verified: OrderedDict[str, tuple[_Identity, float]] = OrderedDict()
 
     def find(self, sha256: str) -> bytes | None:
         """The content, or None where it isn't kept."""
-        path = self._path(sha256)
-        try:
-            with path.open("rb") as file:
+        file = self._opened(sha256)
+        if file is None:
+            return None
+        with file:
+            try:
                 content = file.read()
-                used = os.fstat(file.fileno()).st_mtime
-            if time.time() - used > _USED_AGAIN:
-                os.utime(path)
-        except FileNotFoundError:
+            except OSError as error:
+                self._complain(error)
+                return None
+            return content if self._is_intact(sha256, file, content) else None
+
+    def open(self, sha256: str) -> BufferedReader | None:
+        """The content as a file that its caller closes, or None where it isn't kept."""
+        file = self._opened(sha256)
+        if file is None:
             return None
-        except OSError as error:
-            self._complain(error)
-            return None
-        if hashlib.sha256(content).hexdigest() != sha256:
-            _logger.warning("The cached copy %s is damaged and is removed", path)
-            self.remove(sha256)
-            return None
-        return content
+        if self._is_intact(sha256, file, None):
+            return file
+        file.close()
+        return None
+
+    def fits(self, size: int) -> bool:
+        """Whether a content of this size is kept."""
+        return size * LARGEST_PART <= self._size
 
     def keep(self, sha256: str, content: bytes) -> None:
         """Keep it, unless it is too large."""
+        copy = self.begin(sha256, len(content))
+        if copy:
+            copy.write(content)
+            copy.keep()
+
+    def begin(self, sha256: str, size: int) -> "Copy | None":
+        """A file for a content that is on its way; None where it is kept already, or too large."""
         path = self._path(sha256)
-        if len(content) * LARGEST_PART > self._size or path.exists():
-            return
+        if not self.fits(size) or path.exists():
+            return None
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with open(handle, "wb") as file:
-                    file.write(content)
-                Path(name).replace(path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
-            self._added += len(content)
-            if self._added * _LOOK_PART >= self._size:
-                self._added = 0
-                self._make_room()
+            return Copy(self, path, size)
         except OSError as error:
             self._complain(error)
-        else:
-            self._complained = False
+            return None
 
     def remove(self, sha256: str) -> None:
         """Keep it no longer."""
+        self._verified.pop(sha256, None)
         with suppress(OSError):
             self._path(sha256).unlink()
 
     def _path(self, sha256: str) -> Path:
         return self._directory / sha256[:2] / sha256
+
+    def _opened(self, sha256: str) -> BufferedReader | None:
+        path = self._path(sha256)
+        try:
+            file = path.open("rb")
+            # When it was used is its access time, which is set here and so needs no mount
+            # option; its modification time tells whether it is the file that was verified.
+            status = os.fstat(file.fileno())
+            if time.time() - status.st_atime > _USED_AGAIN:
+                os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+            return file
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._complain(error)
+            return None
+
+    def _is_intact(self, sha256: str, file: BufferedReader, content: bytes | None) -> bool:
+        """Verified, now or not long ago; else it is removed.
+
+        :param content: what is in the file, where it was read
+        """
+        try:
+            status = os.fstat(file.fileno())
+            identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+            known, until = self._verified.get(sha256, (None, 0.0))
+            if known == identity and time.monotonic() < until:
+                return content is None or len(content) == status.st_size
+            if content is None:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+            else:
+                found = hashlib.sha256(content).hexdigest()
+        except OSError as error:
+            self._complain(error)
+            return False
+        if found != sha256:
+            _logger.warning("The cached copy %s is damaged and is removed", self._path(sha256))
+            self.remove(sha256)
+            return False
+        self._verified[sha256] = (identity, time.monotonic() + _VERIFIED_FOR)
+        if len(self._verified) > _REMEMBERED:
+            with suppress(KeyError):  # another thread was faster
+                self._verified.popitem(last=False)
+        return True
+
+    def _finished(self, size: int) -> None:
+        self._complained = False
+        self._added += size
+        if self._added * _LOOK_PART >= self._size:
+            self._added = 0
+            self._make_room()
 
     def _make_room(self) -> None:
         with (self._directory / "lock").open("w") as lock:
@@ -127,6 +191,49 @@ class Cache:
         self._complained = True
 
 
+class Copy:
+    """A content that is being written; :meth:`keep` it, once it is verified, or nothing stays.
+
+    :raises OSError: when it can't be begun
+    """
+
+    def __init__(self, cache: Cache, path: Path, size: int) -> None:
+        self._cache = cache
+        self._path = path
+        self._size = size
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        self._part = Path(name)
+        self._file = os.fdopen(handle, "wb")
+        self._failed = False
+
+    def write(self, piece: bytes) -> None:
+        """Add these bytes."""
+        if not self._failed:
+            try:
+                self._file.write(piece)
+            except OSError as error:
+                self._cache._complain(error)
+                self._failed = True
+
+    def keep(self) -> None:
+        """It is whole and verified."""
+        try:
+            self._file.close()
+            if not self._failed:
+                self._part.replace(self._path)
+                self._cache._finished(self._size)
+        except OSError as error:
+            self._cache._complain(error)
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what was not kept."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._part.unlink()
+
+
 def _seen(entry: os.DirEntry[str]) -> tuple[float, int, str] | None:
     """``(when it was used last, its size, its path)``; None when it is gone."""
     try:
@@ -137,4 +244,4 @@ def _seen(entry: os.DirEntry[str]) -> tuple[float, int, str] | None:
             return None
     except OSError:
         return None
-    return status.st_mtime, status.st_size, entry.path
+    return status.st_atime, status.st_size, entry.path

@@ -57,6 +57,8 @@ class SeaweedFS(Server):
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "odoo", "credentials": credentials, "actions": actions}
         identities.write_text(json.dumps({"identities": [identity]}))
+        # With a key it can encrypt what it is asked to (SSE-S3).
+        (self.base / "security.toml").write_text('[s3.sse]\nkey = "of these tests"\n')
         parts: dict[str, object] = {"s3.port": self.port}
         # Each part has a gRPC port too, by default its port + 10000.
         for part in ("master", "volume", "filer"):
@@ -68,7 +70,7 @@ class SeaweedFS(Server):
             "ip": self.address,
             "ip.bind": self.address,
             "s3.config": identities,
-            "volume.max": 20,
+            "volume.max": 100,  # each bucket takes seven
             "master.volumeSizeLimitMB": 64,
             "master.telemetry": "false",
         }

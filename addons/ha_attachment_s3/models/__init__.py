@@ -3,7 +3,9 @@ from . import (
     ha_attachment_migration,
     ha_attachment_rule,
     ir_attachment,
+    ir_attachment_company,
     ir_attachment_filestore,
+    ir_attachment_serving,
     ir_http,
     res_config_settings,
 )

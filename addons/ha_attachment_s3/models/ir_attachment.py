@@ -1,18 +1,17 @@
 import base64
 import logging
 import os
-import time
 from dataclasses import dataclass
 
 from odoo import api, models
 from odoo.addons.ha_base.settings import current
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.http import Stream
 
 from ..errors import StorageUnavailable, write_failed
 from ..location import is_remote, locate, parse, prefix_of
 from ..ownership import owner_of
+from ..pending import Pending
 from ..placement import Facts, storage_for
 from ..settings import Settings
 
@@ -22,7 +21,6 @@ _PLACE = "ha_attachment_place"
 _OWNER = "ha_attachment_s3.owner"
 _UNLINKED = "ha_attachment_s3.unlinked"
 _FACTS = ("url", "res_model", "res_field", "mimetype")
-_FRESH = 600  # seconds; far below the shortest grace period
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,7 @@ class _Place:
 class IrAttachment(models.Model):
     """Attachments in S3, next to what is still in the filestore and stays in the database.
 
-    The object is stored before its row is written: where code swallows the error of a failed
-    write, there is no row without content either.
+    The object is stored before its row is committed; see pending.py.
     """
 
     _inherit = "ir.attachment"
@@ -84,6 +81,11 @@ class IrAttachment(models.Model):
                 size=size,
             ),
         )
+
+    @api.model
+    def _s3_bucket(self):
+        """The bucket for new contents; see ir_attachment_company.py."""
+        return current(Settings).s3_bucket
 
     @api.model
     def _s3_prefix(self):
@@ -167,49 +169,64 @@ class IrAttachment(models.Model):
     def _get_datas_related_values(self, data, mimetype):
         values = super()._get_datas_related_values(data, mimetype)
         if is_remote(values["store_fname"]):
-            self._s3_put(data)
+            self._s3_put(data, parse(values["store_fname"]))
         return values
 
     @api.model
     def _get_path(self, bin_data, sha):
         if self._storage() != "s3":
             return super()._get_path(bin_data, sha)
-        location = locate(bin_data, current(Settings).s3_bucket, self._s3_prefix())
+        location = self._s3_locate(bin_data)
         return location.store_fname, location.store_fname
 
     @api.model
     def _file_write(self, bin_value, checksum):
         if self._storage() != "s3":
             return super()._file_write(bin_value, checksum)
-        return self._s3_put(bin_value)
+        location = Pending(self.env.cr).location_of(bin_value) or self._s3_locate(bin_value)
+        return self._s3_put(bin_value, location)
 
     @api.model
-    def _s3_put(self, content):
-        """Store it, unless this cursor just did, and return its ``store_fname``.
+    def _s3_locate(self, content):
+        """Where a new content belongs."""
+        return locate(content, self._s3_bucket(), self._s3_prefix())
+
+    @api.model
+    def _s3_put(self, content, location):
+        """Have it stored before this transaction's commit; see pending.py. Return its name.
 
         :raises UserError: when it is not certain that it is stored
         """
         # boto3 is only there where S3 is configured.
         from ..bucket import bucket
 
-        location = locate(content, current(Settings).s3_bucket, self._s3_prefix())
         name = location.store_fname
-        stored = self.env.cr.cache.setdefault("ha_attachment_s3.stored", {})
-        stored_at = stored.get(name)
-        if stored_at is not None and time.monotonic() - stored_at < _FRESH:
+        pending = Pending(self.env.cr)
+        if pending.is_stored(name) or pending.find(name) is not None:
             return name
         try:
-            if not (self._s3_is_referred_to(name) and bucket().has(location, len(content))):
-                self.env["ha.attachment.garbage"]._mark([name])
-                bucket().put(location, content)
+            if self._s3_is_referred_to(name) and bucket().has(location, len(content)):
+                pending.was_stored([name])
+            else:
+                pending.add(location, content, self._s3_store)
         except StorageUnavailable as error:
-            raise write_failed(
-                self.env._(
-                    "The file storage can't be reached, nothing was saved. Please try again."
-                )
-            ) from error
-        stored[name] = time.monotonic()
+            raise self._s3_write_failed() from error
         return name
+
+    @api.model
+    def _s3_store(self, pending):
+        # boto3 is only there where S3 is configured.
+        from ..bucket import bucket
+
+        try:
+            pending.store(self.env["ha.attachment.garbage"]._mark, bucket().put_all)
+        except StorageUnavailable as error:
+            raise self._s3_write_failed() from error
+
+    def _s3_write_failed(self):
+        return write_failed(
+            self.env._("The file storage can't be reached, nothing was saved. Please try again.")
+        )
 
     @api.model
     def _s3_is_referred_to(self, name):
@@ -227,32 +244,20 @@ class IrAttachment(models.Model):
         if not current(Settings).s3_bucket:
             _logger.error("%s can't be read: set s3_bucket in [ha] on this node", fname)
             raise StorageUnavailable
+        waiting = Pending(self.env.cr).find(fname)
+        if waiting is not None:
+            return waiting[:size]
         # boto3 is only there where S3 is configured.
         from ..bucket import bucket
 
-        return bucket().get(parse(fname))[:size]
+        content = bucket().get(parse(fname))
+        return content if size is None else content[:size]
 
     @api.model
     def _full_path(self, path):
         if is_remote(path):
             raise ValueError(f"{path} lies in S3, it has no path on this node")
         return super()._full_path(path)
-
-    def _to_http_stream(self):
-        self.ensure_one()
-        if not is_remote(self.store_fname):
-            return super()._to_http_stream()
-        content = self.raw
-        return Stream(
-            type="data",
-            data=content,
-            size=len(content),
-            mimetype=self.mimetype,
-            download_name=self.name,
-            etag=self.checksum,
-            public=self.public,
-            last_modified=self.write_date,
-        )
 
     # -- letting go
 

@@ -5,6 +5,8 @@ from . import (
     test_http,
     test_migration,
     test_odoo_own,
+    test_replica,
     test_rules,
+    test_serving,
     test_storage,
 )

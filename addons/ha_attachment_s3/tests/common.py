@@ -39,7 +39,7 @@ class InBucket:
         self.configure(
             replace(configured(), s3_prefix=f"test/{secrets.token_hex(6)}", s3_cache_size=0)
         )
-        self.client = bucket()._client
+        self.client = bucket().client
         self.addCleanup(self._clean_up, self.settings)
         self.env["ir.config_parameter"].search([("key", "=", "ir_attachment.location")]).unlink()
         self.attachments = self.env["ir.attachment"]
@@ -63,7 +63,9 @@ class InBucket:
         return sorted(entry["Key"] for entry in answer.get("Contents", ()))
 
     def attach(self, content=CONTENT, **values):
-        return self.attachments.create({"name": "file.bin", "raw": content, **values})
+        attachment = self.attachments.create({"name": "file.bin", "raw": content, **values})
+        self.env.cr.flush()  # as a commit does
+        return attachment
 
     def read_anew(self, attachment):
         attachment.invalidate_recordset()

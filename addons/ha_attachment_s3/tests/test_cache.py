@@ -12,7 +12,7 @@ from ..errors import StorageUnavailable
 from ..location import parse
 from .common import CONTENT, InBucket
 
-BUCKET_LOG = "odoo.addons.ha_attachment_s3.bucket"
+STORE_LOG = "odoo.addons.ha_attachment_s3.store"
 
 
 @tagged("post_install", "-at_install")
@@ -45,7 +45,7 @@ class TestCache(InBucket, TransactionCase):
         self.s3_goes_away()
         self.assertEqual(self.read_anew(attachment), CONTENT)
 
-    @mute_logger(BUCKET_LOG)
+    @mute_logger(STORE_LOG)
     def test_what_is_not_kept_is_an_error_never_empty(self):
         attachment = self.attach()
         for path in self.files():

@@ -12,7 +12,7 @@ from PIL import Image
 from .common import CONTENT, InBucket
 from .test_storage import image
 
-BUCKET_LOG = "odoo.addons.ha_attachment_s3.bucket"
+STORE_LOG = "odoo.addons.ha_attachment_s3.store"
 
 
 @tagged("post_install", "-at_install")
@@ -59,7 +59,7 @@ class TestHttp(InBucket, HttpCase):
         self.assertIn("s3://", attachment.store_fname)
         self.assertEqual(self.read_anew(attachment), content)
 
-    @mute_logger(BUCKET_LOG)
+    @mute_logger(STORE_LOG)
     def test_a_read_while_s3_is_away_is_a_503(self):
         document, picture = self.attach(), self.attach(image(300), name="photo.png")
         self.env.flush_all()
@@ -75,7 +75,7 @@ class TestHttp(InBucket, HttpCase):
             self.assertTrue(answer.headers["Retry-After"])
             self.assertNotIn(b"PNG", answer.content[:10])
 
-    @mute_logger(BUCKET_LOG)
+    @mute_logger("odoo.addons.ha_attachment_s3.download")
     def test_a_damaged_object_is_a_500_and_no_placeholder(self):
         picture = self.attach(image(300), name="photo.png")
         self.put_behind_odoo(picture, b"broken")
@@ -85,7 +85,7 @@ class TestHttp(InBucket, HttpCase):
         self.assertEqual(answer.status_code, 500)
         self.assertIn("damaged", answer.text)
 
-    @mute_logger(BUCKET_LOG, "odoo.http", "odoo.addons.web.controllers.binary")
+    @mute_logger(STORE_LOG, "odoo.http", "odoo.addons.web.controllers.binary")
     def test_a_write_while_s3_is_away(self):
         self.s3_goes_away()
         answer = self.url_open(

@@ -8,7 +8,7 @@ from odoo import api
 from odoo.addons.base.tests import test_ir_attachment
 from odoo.tests import tagged
 
-from ..location import SCHEME, locate, parse
+from ..location import SCHEME, parse
 from .common import InBucket
 
 
@@ -16,12 +16,13 @@ from .common import InBucket
 class TestIrAttachmentOnS3(InBucket, test_ir_attachment.TestIrAttachment):
     def setUp(self):
         super().setUp()
-        location = locate(self.blob1, self.settings.s3_bucket, self.settings.s3_prefix)
+        location = self.attachments._s3_locate(self.blob1)
         self.blob1_fname = location.store_fname
         isfile = os.path.isfile
 
         def is_object(path):
             _filestore, scheme, name = str(path).partition(SCHEME)
+            self.env.cr.flush()  # objects are stored just before the commit
             return self._exists(parse(scheme + name)) if scheme else isfile(path)
 
         patcher = patch.object(os.path, "isfile", is_object)

@@ -1,8 +1,10 @@
 """Attachments in a real bucket: what is acknowledged is there, what is read is intact."""
 
+import base64
 import hashlib
 import io
 import os
+import secrets
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -15,7 +17,8 @@ from ..errors import ObjectDamaged, StorageUnavailable
 from ..location import is_remote, parse
 from .common import CONTENT, InBucket
 
-BUCKET_LOG = "odoo.addons.ha_attachment_s3.bucket"
+DOWNLOAD_LOG = "odoo.addons.ha_attachment_s3.download"
+STORE_LOG = "odoo.addons.ha_attachment_s3.store"
 MODEL_LOG = "odoo.addons.ha_attachment_s3.models.ir_attachment"
 
 
@@ -44,7 +47,7 @@ class TestStorage(InBucket, TransactionCase):
     def test_round_trip_on_a_host_that_booted_just_now(self):
         # The monotonic clock begins at boot. A default of 0 for "stored at" took every content
         # for stored in a host's first ten minutes, and lost it.
-        with patch("odoo.addons.ha_attachment_s3.models.ir_attachment.time") as clock:
+        with patch("odoo.addons.ha_attachment_s3.pending.time") as clock:
             clock.monotonic.return_value = 30.0
             attachment = self.attach()
         self.assertEqual(self.read_anew(attachment), CONTENT)
@@ -67,6 +70,7 @@ class TestStorage(InBucket, TransactionCase):
         attachment = self.attach()
         before = attachment.store_fname
         attachment.raw = b"new content"
+        self.env.cr.flush()
         self.assertNotEqual(attachment.store_fname, before)
         self.assertEqual(self.read_anew(attachment), b"new content")
         self.assertEqual(len(self.keys()), 2, "the old one waits for its grace period")
@@ -112,16 +116,16 @@ class TestStorage(InBucket, TransactionCase):
     def test_a_missing_object_is_an_error_and_not_an_empty_file(self):
         attachment = self.attach()
         self.delete_behind_odoo(attachment)
-        with self.assertLogs(BUCKET_LOG, "ERROR"), self.assertRaises(ObjectDamaged):
+        with self.assertLogs(DOWNLOAD_LOG, "ERROR"), self.assertRaises(ObjectDamaged):
             self.read_anew(attachment)
-        with mute_logger(BUCKET_LOG), self.assertRaises(ObjectDamaged):
+        with mute_logger(DOWNLOAD_LOG), self.assertRaises(ObjectDamaged):
             self.assertTrue(attachment.datas)
 
     def test_a_damaged_object_is_an_error_and_not_content(self):
         attachment = self.attach()
         for damaged in (CONTENT[:-1], CONTENT[:-1] + b"X", b""):
             self.put_behind_odoo(attachment, damaged)
-            with self.assertLogs(BUCKET_LOG, "ERROR"), self.assertRaises(ObjectDamaged):
+            with self.assertLogs(DOWNLOAD_LOG, "ERROR"), self.assertRaises(ObjectDamaged):
                 self.read_anew(attachment)
 
     def test_a_lost_object_is_stored_again_with_the_next_equal_content(self):
@@ -131,7 +135,7 @@ class TestStorage(InBucket, TransactionCase):
         self.attach()
         self.assertEqual(self.read_anew(attachment), CONTENT)
 
-    @mute_logger(BUCKET_LOG)
+    @mute_logger(STORE_LOG)
     def test_a_read_while_s3_is_away_is_an_error(self):
         attachment = self.attach()
         self.s3_goes_away()
@@ -141,25 +145,112 @@ class TestStorage(InBucket, TransactionCase):
         self.assertEqual(answer.status_code, 503)
         self.assertTrue(answer.headers["Retry-After"])
 
-    @mute_logger(BUCKET_LOG)
+    @mute_logger(STORE_LOG)
     def test_a_write_while_s3_is_away_is_an_error_and_leaves_no_row(self):
         attachment = self.attach()
         self.s3_goes_away()
-        with self.assertRaisesRegex(UserError, "nothing was saved"):
+        with self.assertRaisesRegex(UserError, "nothing was saved"), self.env.cr.savepoint():
             self.attach(b"another content", name="lost")
-        with self.assertRaisesRegex(UserError, "nothing was saved"):
+        with self.assertRaisesRegex(UserError, "nothing was saved"), self.env.cr.savepoint():
             attachment.raw = b"another content"
-            attachment.flush_recordset()
-        # Even where code swallows the error, as some of Odoo's controllers do.
         self.assertFalse(self.attachments.search([("name", "=", "lost")]))
+        self.env.cr.flush()  # what was rolled back is not tried again
 
-    @mute_logger(BUCKET_LOG)
+    @mute_logger(STORE_LOG)
+    def test_who_swallows_the_error_of_a_write_meets_it_at_the_commit(self):
+        self.s3_goes_away()
+        attachment = self.attachments.create({"name": "lost", "raw": b"content"})
+        self.assertEqual(self.read_anew(attachment), b"content", "its own transaction reads it")
+        for _commit in range(3):
+            with self.assertRaisesRegex(UserError, "nothing was saved"):
+                self.env.cr.flush()
+
+    # -- several at once
+
+    def test_all_contents_of_a_transaction_are_sent_together(self):
+        together = []
+
+        def seen(_bucket, contents):
+            together.append(len(contents))
+            return put_all(_bucket, contents)
+
+        put_all = type(self.bucket()).put_all
+        with patch.object(type(self.bucket()), "put_all", seen):
+            self.env["res.partner"].create(
+                {"name": "Anna", "image_1920": base64.b64encode(image(1500))}
+            )
+            first = self.attachments.create({"name": "one", "raw": b"one"})
+            self.attachments.create({"name": "again", "raw": b"one"})
+            self.assertEqual(self.keys(), [])
+            self.env.cr.flush()
+        self.assertEqual(together, [5], "four images that aren't small, and one file")
+        self.assertEqual(len(self.keys()), 5)
+        self.env.cr.cache.clear()
+        self.assertEqual(self.read_anew(first), b"one")
+
+    def test_what_waits_is_bounded(self):
+        with patch("odoo.addons.ha_attachment_s3.pending.MOST", 1000):
+            for number in range(3):
+                self.attachments.create({"name": "file", "raw": b"%d" % number * 600})
+        self.assertEqual(len(self.keys()), 2)
+        self.env.cr.flush()
+        self.assertEqual(len(self.keys()), 3)
+
+    def test_a_large_content_goes_in_parts(self):
+        content = os.urandom(40 << 20)
+        attachment = self.attach(content)
+        self.assertEqual(self.read_anew(attachment), content)
+        location = parse(attachment.store_fname)
+        stored = self.client.head_object(Bucket=location.bucket, Key=location.key)
+        self.assertRegex(stored["ETag"], "-3", "three parts")
+        self.env.cr.cache.clear()
+        attachment.unlink()
+        self.assertEqual(self.read_anew(self.attach(content)), content, "it was there")
+
+    def test_how_objects_are_to_be_kept_is_said_with_each(self):
+        said = []
+        self.configure(replace(self.settings, s3_storage_class="STANDARD", s3_encryption="AES256"))
+        client = self.bucket().client
+        client.meta.events.register(
+            "before-parameter-build.s3", lambda params, **_: said.append(dict(params))
+        )
+        content = os.urandom(33 << 20)
+        small = self.attach()
+        self.assertEqual(self.read_anew(small), CONTENT)
+        self.assertEqual(self.read_anew(self.attach(content)), content)
+        for names in ({"Body", "ServerSideEncryption"}, {"ChecksumAlgorithm", "StorageClass"}):
+            self.assertTrue(any(names <= params.keys() for params in said), names)
+
+    def test_companies_may_have_buckets_of_their_own(self):
+        name = f"company-{secrets.token_hex(4)}"
+        self.client.create_bucket(Bucket=name)
+        company = self.env["res.company"].create({"name": "Other"})
+        self.configure(replace(self.settings, s3_company_buckets=((company.id, name),)))
+        own, other = self.attachments.create(
+            [
+                {"name": "own", "raw": b"own", "company_id": company.id},
+                {"name": "other", "raw": b"other"},
+            ]
+        )
+        self.env.cr.flush()
+        self.assertEqual(parse(own.store_fname).bucket, name)
+        self.assertEqual(parse(other.store_fname).bucket, self.settings.s3_bucket)
+        (own | other).write({"raw": b"changed"})
+        self.env.cr.flush()
+        self.assertEqual(parse(own.store_fname).bucket, name)
+        self.assertEqual(parse(other.store_fname).bucket, self.settings.s3_bucket)
+        self.configure(replace(self.settings, s3_company_buckets=()))
+        self.assertEqual(self.read_anew(own), b"changed", "its name says where it is")
+        location = parse(own.store_fname)
+        self.client.delete_object(Bucket=name, Key=location.key)
+
+    @mute_logger(STORE_LOG)
     def test_a_refusal_is_an_error_that_shows_no_secret(self):
         attachment = self.attach()
         self.configure(replace(self.settings, s3_secret_key="wrong-secret"))
-        with self.assertLogs(BUCKET_LOG, "ERROR") as logs, self.assertRaises(StorageUnavailable):
+        with self.assertLogs(STORE_LOG, "ERROR") as logs, self.assertRaises(StorageUnavailable):
             self.read_anew(attachment)
-        self.assertIn("s3_access_key", logs.output[0])
+        self.assertIn("check s3_secret_key", logs.output[0])
         self.assertNotIn("wrong-secret", "".join(logs.output))
         self.assertNotIn("wrong-secret", repr(self.settings))
 
