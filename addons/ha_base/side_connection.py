@@ -79,6 +79,39 @@ class SideConnection:
             self._wait(time.monotonic() + timeout, "answer")
             return cursor.fetchall() if cursor.description else []
 
+    def send(self, statement: str, arguments: Sequence[Any], timeout: float) -> None:
+        """Send ``statement`` and don't wait for its end, which ``advance`` tells.
+
+        :raises psycopg2.Error: a lost connection, or ``DeadlineExceeded``
+        """
+        self._cnx.cursor().execute(statement, arguments)
+        if self._cnx.poll() == psycopg2.extensions.POLL_WRITE:
+            self._wait(time.monotonic() + timeout, "take the statement")
+
+    def advance(self) -> bool:
+        """Take in what the server sent, never waiting; True when no statement is under way.
+
+        :raises psycopg2.Error: the server's answer to what was sent, or a lost connection
+        """
+        return bool(self._cnx.poll() == _POLL_OK)
+
+    def notifications(self) -> list[tuple[str, str]]:
+        """(channel, payload) of what was notified up to the last ``advance``; each once."""
+        found = [(one.channel, one.payload) for one in self._cnx.notifies]
+        self._cnx.notifies.clear()
+        return found
+
+    def fileno(self) -> int:
+        """The socket; readable when the server sent something or went away."""
+        number: int = self._cnx.fileno()
+        return number
+
+    @property
+    def backend_pid(self) -> int:
+        """The session's number as the handshake gave it; a pooler gives a number of its own."""
+        number: int = self._cnx.get_backend_pid()
+        return number
+
     @property
     def closed(self) -> bool:
         """Was it closed, by us or by an error?"""

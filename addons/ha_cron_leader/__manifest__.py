@@ -10,6 +10,8 @@
     "data": [
         "security/ir.model.access.csv",
         "views/ha_cron_lease_views.xml",
+        "views/ha_cron_run_views.xml",
+        "views/ir_cron_views.xml",
     ],
     "installable": True,
 }

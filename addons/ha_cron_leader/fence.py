@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2.errors
@@ -23,35 +23,55 @@ class Lease:
     token: int
 
 
-#: The grant under which this thread goes through the jobs of a database.
-_leading: ContextVar[Lease | None] = ContextVar("ha_cron_leader.leading", default=None)
+@dataclass
+class Turn:
+    """A cron process goes through the jobs of a database."""
+
+    #: by pool, the grants under which it may start jobs
+    leases: dict[str, Lease]
+    #: the pools of the jobs that are ready
+    pools: dict[int, str] = field(default_factory=dict)
+    #: what became of the job that was run last
+    status: str = ""
+
+    def lease_of(self, job_id: int) -> Lease | None:
+        """The grant for the job, if there is one."""
+        return self.leases.get(self.pools.get(job_id, statements.MAIN))
+
+
+_turn: ContextVar[Turn | None] = ContextVar("ha_cron_leader.turn", default=None)
 #: The grant that this thread's commits must hold, while a job runs.
 _fenced: ContextVar[Lease | None] = ContextVar("ha_cron_leader.fenced", default=None)
 
 
 @contextmanager
-def leading(lease: Lease | None) -> Iterator[None]:
-    """The jobs started inside run under ``lease``; None is stock behaviour."""
-    before = _leading.set(lease)
+def leading(leases: dict[str, Lease] | None) -> Iterator[None]:
+    """The jobs started inside run under ``leases``; None is stock behaviour."""
+    token = _turn.set(None if leases is None else Turn(leases))
     try:
         yield
     finally:
-        _leading.reset(before)
+        _turn.reset(token)
 
 
-def current() -> Lease | None:
-    """The grant under which jobs are started in this thread."""
-    return _leading.get()
+def current() -> Turn | None:
+    """The turn in which jobs are started in this thread."""
+    return _turn.get()
 
 
 @contextmanager
-def commits_checked() -> Iterator[None]:
-    """Inside, every commit of this thread in the database of its grant is checked."""
-    before = _fenced.set(_leading.get())
+def commits_checked(lease: Lease | None) -> Iterator[None]:
+    """Inside, every commit of this thread in the database of ``lease`` is checked."""
+    before = _fenced.set(lease)
     try:
         yield
     finally:
         _fenced.reset(before)
+
+
+def fenced_by() -> Lease | None:
+    """The grant under which this thread's job runs."""
+    return _fenced.get()
 
 
 def check(cursor: Any) -> None:

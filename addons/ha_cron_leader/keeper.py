@@ -1,54 +1,76 @@
-"""The keeper: one thread in each cron process that asks for the leases and renews them.
+"""The keeper: one thread in one process of each node that asks for the leases and renews them.
 
-It drives what ``lease.py`` decides. Its connections stand beside Odoo's pool and every step on
-them is bounded, so that a lease is never kept, or lost, because something else hangs.
+It drives what ``lease.py`` decides and shows it to the node's processes on their board. Its
+connections stand beside Odoo's pool and every step on them is bounded, so that a lease is never
+kept, or lost, because something else hangs. The other cron processes of the node have a keeper in
+waiting: it takes over in the moment in which the first one's process ends.
 """
 
+import json
 import logging
 import os
-import threading
+import select
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2
 import psycopg2.errors
-from odoo import sql_db
 from odoo.addons.ha_base import background
-from odoo.addons.ha_base.side_connection import DeadlineExceeded, SideConnection, servers
+from odoo.addons.ha_base.side_connection import SideConnection
 
+from . import facts, statements
 from . import lease as rules
-from . import statements
+from .board import Note
 from .fence import Lease
 from .lease import Announce, Failed, Granted, Held, Missing, Observation, Standing, Terms, Wake
 from .node import Node
-
-try:
-    from odoo.addons.ha_failover.status import topology
-except ModuleNotFoundError:  # works without it, by libpq's means
-
-    def topology() -> dict[str, Any] | None:
-        return None
-
+from .presence import CHANNEL, Presence, connect, is_on, key, primaries
 
 _logger = logging.getLogger(__name__)
+
+#: So many connections stay open between turns; the databases beyond are connected to each time.
+_KEPT = 64
+#: Seconds after a node seemed gone until its lease is asked for: its keeper may just reconnect.
+_GRACE = 0.4
+#: Seconds between two tries to hand a pool over whose jobs are still running.
+_HAND_OVER = 0.1
+#: The longest sleep; the server of this process may be gone.
+_LONGEST = 1.0
 
 
 @dataclass
 class _Entry:
-    """One database: what is decided (guarded by the keeper's lock) and the keeper's connection."""
+    """One database: what is decided for each pool, and the keeper's connection."""
 
-    state: rules.State = field(default_factory=rules.State)
-    turns: int = 0
+    pools: dict[str, rules.State] = field(default_factory=dict)
     connection: SideConnection | None = None
+    gone: str = ""
+    facts_due: float = float("-inf")
+
+    @property
+    def due(self) -> float:
+        return min(state.due for state in self.pools.values())
+
+    @property
+    def holders(self) -> set[str]:
+        return {state.holder for state in self.pools.values() if state.watched}
+
+    @property
+    def leads(self) -> list[str]:
+        return [pool for pool, state in self.pools.items() if state.standing is Standing.LEADER]
+
+    def ask_now(self) -> None:
+        self.pools = {pool: rules.ask_now(state) for pool, state in self.pools.items()}
 
 
 class Keeper:
-    """Asks for the leases of the databases whose jobs this process may run.
+    """Asks for the leases of the databases whose jobs this node may run.
 
     :param parent: the prefork master's pid. When it is gone and no job runs, this process is
-        about to end and renews no more.
+        about to end and lets go of everything.
     """
 
     def __init__(self, node: Node, terms: Terms, parent: int | None = None) -> None:
@@ -56,206 +78,360 @@ class Keeper:
         self._node = node
         self._terms = terms
         self._parent = parent
-        self._changed = threading.Condition()
         self._entries: dict[str, _Entry] = {}
+        self._presence = Presence(node, terms.timeout)
+        self._suspects: dict[str, float] = {}
+        self._summary = facts.Summary(node.name, node.pools)
         self._ended = False
 
     def start(self, databases: Iterable[str] = ()) -> None:
-        """Begin to keep the leases of ``databases``; others follow when they are claimed."""
-        self._entries.update((name, _Entry()) for name in databases)
+        """Begin, for ``databases``; others follow when the node's processes come to them."""
+        for database in databases:
+            self._node.note_database(database)
         background.start(self._run, "ha_cron_leader.keeper")
 
     def end(self) -> None:
         """Ask for nothing any more; returns at once."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+        self._ended = True
+        self._node.wake_keeper()
 
-    def claim(self, database: str) -> tuple[bool, Lease | None]:
-        """May the jobs of ``database`` run here now, and under which grant?
+    # -- for the threads that run jobs
 
-        (True, None) means that the database has no leases. Waits for one turn of the keeper, at
-        most, when that may change the answer.
+    def claim(self, database: str) -> dict[str, Lease] | None:
+        """The grants under which jobs of ``database`` may run here now, by pool.
+
+        None means that the database has no leases. Waits for a turn of the node's keeper, within
+        bounds, when nothing is known of the database.
         """
-        with self._changed:
-            entry = self._entries.setdefault(database, _Entry())
-            if rules.worth_asking(entry.state, time.monotonic()):
-                seen = entry.turns
-                entry.state = rules.ask_now(entry.state)
-                self._changed.notify_all()
-                # A turn connects and asks: two bounded steps for each server.
-                self._changed.wait_for(
-                    lambda: entry.turns > seen or self._ended, self._terms.timeout * 3
-                )
-            return rules.may_run(entry.state, time.monotonic()), self._lease(database, entry)
+        if self._node.board.leaving:
+            return {}
+        deadline = time.monotonic() + self._terms.timeout * 3
+        notes = self._notes(database)
+        if None in notes.values():
+            self._node.wake_keeper(database)
+        while None in notes.values() and time.monotonic() < deadline and not self._ended:
+            time.sleep(0.02)
+            notes = self._notes(database)
+        now = time.monotonic()
+        if any(note is not None and note.absent for note in notes.values()):
+            return None
+        return {
+            pool: Lease(database, pool, self._node.holder, note.token)
+            for pool, note in notes.items()
+            if note is not None and now < note.runs_until
+        }
 
     def holds(self, lease: Lease) -> bool:
-        """Does the grant still run, as far as this process knows?"""
-        with self._changed:
-            entry = self._entries[lease.database]
-            return (
-                rules.is_leader(entry.state, time.monotonic()) and entry.state.token == lease.token
-            )
+        """May a job be started under the grant, as far as this node knows?"""
+        now = time.monotonic()
+        note = self._node.board.get(lease.database, lease.pool, now)
+        return (
+            note is not None
+            and note.token == lease.token
+            and now < note.runs_until
+            and not self._node.board.leaving
+        )
 
-    def _lease(self, database: str, entry: _Entry) -> Lease | None:
-        if entry.state.token is None:
-            return None
-        return Lease(database, statements.POOL, self._node.holder, entry.state.token)
+    def _notes(self, database: str) -> dict[str, Note | None]:
+        now = time.monotonic()
+        return {pool: self._node.board.get(database, pool, now) for pool in self._node.pools}
 
     # -- the thread
 
     def _run(self) -> None:
+        self._node.become_keeper()
+        watched = [self._node.wake_fd]
+        if self._parent is not None:
+            with suppress(OSError, AttributeError):  # else it is looked for each second
+                watched.append(os.pidfd_open(self._parent))
+        for database in self._node.databases():
+            self._add(database)
         while not self._ended:
             try:
-                self._round()
+                self._round(watched)
             except Exception:
                 # Without this thread the node would run no jobs: it must not die.
                 _logger.exception("The keeper of the leases stumbled; goes on")
                 time.sleep(self._terms.retry_after)
+        self._presence.close()
         for entry in self._entries.values():
             if entry.connection is not None:
                 entry.connection.close()
+        self._node.no_keeper()
 
-    def _round(self) -> None:
-        if self._parent is not None and os.getppid() != self._parent and self._node.idle:
-            _logger.info("The server of this cron process is gone: its leases run out")
-            self.end()
+    def _add(self, database: str) -> None:
+        if database not in self._entries:
+            self._node.note_database(database)
+            self._entries[database] = _Entry({pool: rules.State() for pool in self._node.pools})
+
+    def _round(self, watched: list[int]) -> None:
+        if self._orphaned():
             return
-        with self._changed:
-            now = time.monotonic()
-            due = [item for item in self._entries.items() if item[1].state.due <= now]
-            if not due:
-                soonest = min((one.state.due for one in self._entries.values()), default=now + 1)
-                self._changed.wait(max(0.0, soonest - now))
-                return
-        for database, entry in due:
-            self._turn(database, entry)
+        now = time.monotonic()
+        if self._presence.ensure(now):
+            for entry in self._entries.values():
+                if entry.leads:
+                    entry.ask_now()  # the row shall know the new session
+        leaving = self._node.board.leaving
+        for database, entry in tuple(self._entries.items()):
+            if entry.due <= now and (pools := self._asks_for(database, entry)):
+                self._turn(database, entry, pools)
+        waiting = self._hand_over() or leaving
+        self._presence.unwatch({one for entry in self._entries.values() for one in entry.holders})
+        self._publish()
+        self._listen(watched, waiting)
 
-    def _turn(self, database: str, entry: _Entry) -> None:
-        observation = self._ask(database, entry)
-        with self._changed:
-            entry.state, actions = rules.observe(
-                entry.state, observation, time.monotonic(), self._terms
-            )
-            entry.turns += 1
-            self._changed.notify_all()
-        for action in actions:
-            match action:
-                case Announce(level, text):
-                    number = logging.getLevelNamesMapping()[level.upper()]
-                    _logger.log(number, "%s: %s %s", database, self._node.holder, text)
-                case Wake():
-                    self._node.note_led(database)
-                    wake(database, self._terms.timeout)
+    def _asks_for(self, database: str, entry: _Entry) -> tuple[str, ...]:
+        """All its pools, but on its way out those under which a job still runs."""
+        if not self._node.board.leaving:
+            return self._node.pools
+        now = time.monotonic()
+        notes = {pool: self._node.board.get(database, pool, now) for pool in entry.leads}
+        return tuple(pool for pool, note in notes.items() if note is not None and note.token)
 
-    def _ask(self, database: str, entry: _Entry) -> Observation:
+    def _orphaned(self) -> bool:
+        """Let go when the server of this process is gone."""
+        if self._parent is None or os.getppid() == self._parent or not self._node.idle:
+            return False
+        _logger.info("The server of this cron process is gone: its leases are let go")
+        self._node.board.leave()
+        release(self._node, self._terms)
+        self._ended = True
+        return True
+
+    def _listen(self, watched: list[int], hurry: bool) -> None:
+        """Sleep until something is due or something is heard, and take it in."""
+        now = time.monotonic()
+        moments = [now + (_HAND_OVER if hurry else _LONGEST), *self._suspects.values()]
+        if not self._node.board.leaving:
+            moments += [entry.due for entry in self._entries.values()]
+        poll = select.poll()
+        for one in (*watched, *self._presence.sockets()):
+            poll.register(one, select.POLLIN)
+        poll.poll(max(0, int((min(moments) - now) * 1000) + 1))
+        for database in self._node.woken_for() - {""}:
+            self._add(database)
+            self._ask_if_worth(self._entries[database])
+        for what in self._presence.hear():
+            if what in self._entries:
+                self._entries[what].ask_now()
+        gone, lost = self._presence.ended()
+        for entry in self._entries.values():
+            if entry.holders & lost:
+                entry.ask_now()
+        now = time.monotonic()
+        self._suspects.update((holder, now + _GRACE) for holder in gone)
+        for holder in [one for one, moment in self._suspects.items() if moment <= now]:
+            del self._suspects[holder]
+            for entry in self._entries.values():
+                if holder in entry.holders:
+                    entry.gone = holder
+                    entry.ask_now()
+
+    def _ask_if_worth(self, entry: _Entry) -> None:
+        now = time.monotonic()
+        if any(rules.worth_asking(state, now) for state in entry.pools.values()):
+            entry.ask_now()
+
+    def _turn(self, database: str, entry: _Entry, pools: tuple[str, ...]) -> None:
+        seen = self._ask(database, entry, pools)
+        if seen is None:
+            del self._entries[database]
+            self._summary.forget(database)
+            return
+        now = time.monotonic()
+        for pool in pools:
+            state = entry.pools[pool]
+            observation = seen.get(pool) or Failed("another node is just taking the lease")
+            entry.pools[pool], actions = rules.observe(state, observation, now, self._terms)
+            for action in actions:
+                self._act(database, pool, action)
+            self._show(database, pool, entry.pools[pool], now)
+        self._summary.turned(database, entry.leads)
+        if len(self._entries) > _KEPT and entry.connection is not None:
+            kept = sum(one.connection is not None for one in self._entries.values())
+            if kept > _KEPT:
+                entry.connection.close()
+                entry.connection = None
+
+    def _act(self, database: str, pool: str, action: rules.Action) -> None:
+        match action:
+            case Announce(level, text):
+                number = logging.getLevelNamesMapping()[level.upper()]
+                name = (
+                    self._node.holder
+                    if pool == statements.MAIN
+                    else (f"{self._node.holder}, pool {pool},")
+                )
+                _logger.log(number, "%s: %s %s", database, name, text)
+                self._summary.changed()
+            case Wake():
+                wake(self._presence, database)
+
+    def _show(self, database: str, pool: str, state: rules.State, now: float) -> None:
+        good_until = max(state.due, now) + self._terms.timeout * 3
+        runs_until = state.valid_until if rules.may_run(state, now) else 0.0
+        absent = state.standing is Standing.ABSENT
+        if state.standing is Standing.UNKNOWN:
+            return
+        note = Note(state.token or 0, runs_until, good_until, absent, state.yields)
+        self._node.board.put(database, pool, note)
+
+    def _hand_over(self) -> bool:
+        """Release the pools that are asked for, once their jobs have ended; True if some run."""
+        running = False
+        for database, entry in self._entries.items():
+            pools = [pool for pool in entry.leads if entry.pools[pool].yields]
+            for pool in pools:
+                with self._node.quiet(database, pool) as quiet:
+                    if quiet and give_back(
+                        self._presence, database, (pool,), self._node, self._terms, "handed over"
+                    ):
+                        entry.ask_now()
+                    running |= not quiet
+        return running
+
+    def _publish(self) -> None:
+        self._summary.name_taken = self._presence.name_taken
+        if text := self._summary.news():
+            self._node.board.put_facts(json.dumps(text).encode())
+
+    # -- what it asks
+
+    def _ask(
+        self, database: str, entry: _Entry, pools: tuple[str, ...]
+    ) -> dict[str, Observation] | None:
+        """What was observed of each pool; None when there is no such database any more."""
         try:
-            wanted = _primaries(database)
+            wanted = primaries(database)
             connection = entry.connection
-            if connection is None or connection.closed or connection.parameters not in wanted:
+            if not is_on(connection, wanted) or connection is None:
                 if connection is not None:
                     connection.close()  # the primary is another server now
-                entry.connection = connection = _connect(wanted, self._terms.timeout)
-            return self._observe(connection, entry.state.standing)
+                entry.connection = connection = connect(wanted, self._terms.timeout)
+            return self._observe(database, connection, entry, pools)
         except psycopg2.Error as error:
             if entry.connection is not None:
                 entry.connection.close()
-            return Failed(str(error).strip() or type(error).__name__)
+                entry.connection = None
+            text = str(error).strip() or type(error).__name__
+            if f'"{database}"' in text and "FATAL" in text and self._is_dropped(database):
+                _logger.info("%s: there is no such database any more", database)
+                return None
+            return dict.fromkeys(pools, Failed(text))
 
-    def _observe(self, connection: SideConnection, standing: Standing) -> Observation:
+    def _is_dropped(self, database: str) -> bool:
+        query = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
+        with suppress(psycopg2.Error):
+            connection = connect(primaries("postgres"), self._terms.timeout)
+            try:
+                return connection.query(query, (database,), self._terms.timeout) == [(False,)]
+            finally:
+                connection.close()
+        return False
+
+    def _observe(
+        self, database: str, connection: SideConnection, entry: _Entry, pools: tuple[str, ...]
+    ) -> dict[str, Observation]:
         timeout = self._terms.timeout
-        if standing in (Standing.UNKNOWN, Standing.ABSENT):
+        if entry.pools[pools[0]].standing in (Standing.UNKNOWN, Standing.ABSENT):
             ((exists,),) = connection.query(statements.TABLE_EXISTS, (), timeout)
             if not exists:
-                return Missing()
+                return dict.fromkeys(pools, Missing())
         sent_at = time.monotonic()
         try:
-            rows = connection.query(
-                statements.ACQUIRE,
-                {
-                    "pool": statements.POOL,
-                    "holder": self._node.holder,
-                    "lease": self._terms.lease,
-                    "timeout_ms": _milliseconds(timeout),
-                },
-                timeout,
-            )
+            rows = connection.query(statements.ACQUIRE, self._arguments(pools, entry.gone), timeout)
+            entry.gone = ""
+            if sent_at >= entry.facts_due:
+                found = connection.query(facts.QUERY, {"late": facts.LATE}, timeout)
+                unserved = self._summary.look(database, found)
+                entry.facts_due = sent_at + (facts.SOON if unserved else facts.EVERY)
+                for warning in self._summary.warnings(database):
+                    _logger.warning("%s: %s", database, warning)
         except psycopg2.errors.UndefinedTable:
-            return Missing()  # the app was uninstalled
+            return dict.fromkeys(pools, Missing())  # the app was uninstalled
+        except psycopg2.errors.UndefinedColumn:
+            return dict.fromkeys(pools, Failed("upgrade the app ha_cron_leader (odoo -u)"))
         except psycopg2.errors.UniqueViolation:
-            rows = []  # two made the database's very first row at once
-        if not rows:
-            return Failed("another node is just taking the lease")
-        granted, holder, token, remaining = rows[0]
-        return Granted(token, sent_at) if granted else Held(holder, remaining)
+            return {}  # two made the database's very first row at once
+        return {row[0]: self._understand(sent_at, *row[1:]) for row in rows}
+
+    def _arguments(self, pools: tuple[str, ...], gone: str) -> dict[str, Any]:
+        return {
+            "pools": list(pools),
+            "holder": self._node.holder,
+            "lease": self._terms.lease,
+            "pid": self._presence.pid,
+            "server": self._presence.server,
+            "gone": gone,
+            "gone_key": key(gone),
+            "timeout_ms": _milliseconds(self._terms.timeout),
+        }
+
+    def _understand(
+        self, sent_at: float, granted: bool, holder: str, token: int, remaining: float,
+        paused: bool, yields: bool, present: bool,
+    ) -> Observation:  # fmt: skip
+        if granted:
+            return Granted(token, sent_at, paused, yields)
+        suspected = holder in self._suspects
+        watched = present and (suspected or self._presence.watch(holder))
+        return Held(holder, remaining, watched)
 
 
-def _primaries(database: str) -> tuple[dict[str, Any], ...]:
-    """The servers that may be the primary now; libpq refuses one that isn't."""
-    found = servers(sql_db.connection_info_for(database)[1], topology())
-    return tuple({"target_session_attrs": "read-write", **one} for one in found)
-
-
-def _connect(wanted: Iterable[dict[str, Any]], timeout: float) -> SideConnection:
-    """Connect to the first server that is to be had."""
-    error: psycopg2.Error = DeadlineExceeded("no primary is known")
-    for parameters in wanted:
-        try:
-            return SideConnection(parameters, timeout)
-        except psycopg2.OperationalError as failure:
-            error = failure
-    raise error
-
-
-def _once(database: str, timeout: float, run: Callable[[SideConnection], Any]) -> Any:
-    connection = _connect(_primaries(database), timeout)
-    try:
-        return run(connection)
-    finally:
-        connection.close()
-
-
-def wake(database: str, timeout: float) -> None:
+def wake(presence: Presence, database: str) -> None:
     """Wake the cron processes of all nodes, as ``ir.cron._trigger`` does."""
     from odoo.addons.base.models.ir_cron import ODOO_NOTIFY_FUNCTION
 
     try:
-        _once(
-            "postgres",
-            timeout,
-            lambda connection: connection.query(
-                f"SELECT \"{ODOO_NOTIFY_FUNCTION}\"('cron_trigger', %s)", (database,), timeout
-            ),
-        )
+        presence.tell("cron_trigger", database, ODOO_NOTIFY_FUNCTION)
     except psycopg2.Error as error:
         _logger.warning("%s: jobs wait for the next poll, waking failed: %s", database, error)
 
 
-def release(node: Node, terms: Terms) -> None:
-    """The node ends in good order and no job of it runs: let another one take over at once."""
-    deadline = time.monotonic() + terms.timeout * 3
-    for database in node.led():
-        if time.monotonic() >= deadline:
-            return  # the rest runs out by itself
-        arguments = {
-            "pool": statements.POOL,
-            "holder": node.holder,
-            "timeout_ms": _milliseconds(terms.timeout),
-        }
+def give_back(
+    presence: Presence, database: str, pools: tuple[str, ...], node: Node, terms: Terms, why: str
+) -> bool:
+    """Release the leases and tell the other nodes' keepers; False when it could not be done."""
+    try:
+        connection = connect(primaries(database), terms.timeout)
         try:
-            released = _once(
-                database,
+            released = connection.query(
+                statements.RELEASE,
+                {
+                    "pools": list(pools),
+                    "holder": node.holder,
+                    "why": why,
+                    "timeout_ms": _milliseconds(terms.timeout),
+                },
                 terms.timeout,
-                lambda connection, arguments=arguments: connection.query(
-                    statements.RELEASE, arguments, terms.timeout
-                ),
             )
-        except psycopg2.Error as error:
-            _logger.warning("%s: the lease is not released, it runs out: %s", database, error)
-            continue
+        finally:
+            connection.close()
         if released:
-            _logger.info("%s: %s released the lease", database, node.holder)
-            wake(database, terms.timeout)
+            _logger.info("%s: %s released the lease (%s)", database, node.holder, why)
+            presence.tell(CHANNEL, database)
+    except psycopg2.Error as error:
+        _logger.warning("%s: the lease is not released, it runs out: %s", database, error)
+        return False
+    return True
+
+
+def release(node: Node, terms: Terms) -> None:
+    """The node ends in good order: let another one take over what no job of it runs under."""
+    deadline = time.monotonic() + terms.timeout * 3
+    presence = Presence(node, terms.timeout)
+    for database in node.databases():
+        for pool in node.pools:
+            now = time.monotonic()
+            if now >= deadline:
+                return  # the rest runs out by itself
+            note = node.board.get(database, pool, now)
+            if note is None or not note.token:
+                continue
+            with node.quiet(database, pool) as quiet:
+                if quiet and give_back(presence, database, (pool,), node, terms, "stopped"):
+                    node.board.put(database, pool, Note(0, 0.0, now + terms.lease))
 
 
 def _milliseconds(seconds: float) -> int:

@@ -7,8 +7,8 @@ seconds of one monotonic clock of this process; the lease itself runs by the dat
 standing    observation         becomes
 ==========  ==================  ========================================================
 any         Granted             LEADER until ``sent_at`` + 0.9 lease; announced if new
-any         Held                FOLLOWER; tries again when the holder's lease ends, or
-                                after a third of a lease, as it may be released before
+any         Held                FOLLOWER; tries again when the holder's lease ends; where
+                                nobody would tell of its end before, sooner
 any         Missing             ABSENT: no lease table, so this database behaves as stock
 LEADER      Failed in time      LEADER still, tries again soon
 LEADER      Failed too late     FOLLOWER: somebody else may have the lease by now
@@ -18,6 +18,9 @@ others      Failed              the same, tries again soon
 Invariant: at most one holder at a time is a LEADER whose ``valid_until`` lies ahead, as long as
 clocks run at the same speed to within a tenth. When they don't, the fence (``fence.py``) still
 keeps the older one from committing.
+
+A leader that is asked to hand its pool over starts no job any more, and neither does anybody
+while the pool is paused; the lease stays until the jobs under way have ended.
 """
 
 from dataclasses import dataclass, replace
@@ -38,8 +41,8 @@ class Terms:
 
     @property
     def renew_every(self) -> float:
-        """Three turns in one lease, so that one or two of them may fail."""
-        return self.lease / 3
+        """Leaves time for another two turns when one fails."""
+        return self.lease * 0.4
 
     @property
     def timeout(self) -> float:
@@ -72,6 +75,9 @@ class Granted:
 
     token: int
     sent_at: float
+    paused: bool = False
+    #: shall it be handed over to another node?
+    yields: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ class Held:
 
     holder: str
     remaining: float
+    #: will this process be told when the holder ends or lets go?
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,12 +130,19 @@ class State:
     valid_until: float = _NEVER
     due: float = _NEVER
     seen_at: float = _NEVER
-    failing: bool = False
+    failures: int = 0
+    #: whom a follower leaves the jobs to
+    holder: str = ""
+    watched: bool = False
+    paused: bool = False
+    yields: bool = False
 
 
 def may_run(state: State, now: float) -> bool:
     """May a job start now?"""
-    return state.standing is Standing.ABSENT or is_leader(state, now)
+    if state.standing is Standing.ABSENT:
+        return True
+    return is_leader(state, now) and not state.paused and not state.yields
 
 
 def is_leader(state: State, now: float) -> bool:
@@ -137,7 +152,8 @@ def is_leader(state: State, now: float) -> bool:
 
 def worth_asking(state: State, now: float) -> bool:
     """A cron process wants to run jobs: may a turn before ``due`` change the answer?"""
-    return not may_run(state, now) and now - state.seen_at >= REFUSAL_HOLDS
+    known = is_leader(state, now) or state.standing is Standing.ABSENT or state.watched
+    return not known and now - state.seen_at >= REFUSAL_HOLDS
 
 
 def ask_now(state: State) -> State:
@@ -150,10 +166,10 @@ def observe(
 ) -> tuple[State, tuple[Action, ...]]:
     """Fold one answer in; see the module's table."""
     match observation:
-        case Granted(token, sent_at):
-            return _granted(state, token, sent_at, now, terms)
-        case Held(holder, remaining):
-            return _held(state, holder, remaining, now, terms)
+        case Granted():
+            return _granted(state, observation, now, terms)
+        case Held():
+            return _held(state, observation, now, terms)
         case Missing():
             return _missing(state, now)
         case Failed(reason):
@@ -161,30 +177,43 @@ def observe(
 
 
 def _granted(
-    state: State, token: int, sent_at: float, now: float, terms: Terms
+    state: State, grant: Granted, now: float, terms: Terms
 ) -> tuple[State, tuple[Action, ...]]:
     new = State(
         standing=Standing.LEADER,
-        token=token,
-        valid_until=sent_at + terms.trusted,
-        due=max(now, sent_at + terms.renew_every),
+        token=grant.token,
+        valid_until=grant.sent_at + terms.trusted,
+        due=max(now, grant.sent_at + terms.renew_every),
         seen_at=now,
+        paused=grant.paused,
+        yields=grant.yields,
     )
-    if state.standing is Standing.LEADER and state.token == token:
-        return new, ()
-    return new, (Announce("info", f"runs the scheduled actions now (token {token})"), Wake())
+    if state.standing is not Standing.LEADER or state.token != grant.token:
+        said: tuple[Action, ...] = (
+            Announce("info", f"runs the scheduled actions now (token {grant.token})"),
+        )
+        return new, (*said, Wake())
+    return new, (Wake(),) * (may_run(new, now) and not may_run(state, now))
 
 
-def _held(
-    state: State, holder: str, remaining: float, now: float, terms: Terms
-) -> tuple[State, tuple[Action, ...]]:
+def _held(state: State, held: Held, now: float, terms: Terms) -> tuple[State, tuple[Action, ...]]:
     # A hair later than the end, by the database's clock, or the next turn is in vain too.
-    wait = min(terms.renew_every, max(0.0, remaining) + terms.retry_after / 10)
-    new = State(standing=Standing.FOLLOWER, due=now + wait, seen_at=now)
-    if state.standing is Standing.LEADER:
-        return new, (Announce("warning", f"lost the lease to {holder}"),)
-    if state.standing in (Standing.UNKNOWN, Standing.ABSENT):
-        return new, (Announce("info", f"leaves the scheduled actions to {holder}"),)
+    wait = max(0.0, held.remaining) + terms.retry_after / 10
+    if held.remaining <= 0:  # it is kept for another node
+        wait = terms.retry_after
+    if not held.watched:
+        wait = min(terms.renew_every, wait)
+    new = State(
+        standing=Standing.FOLLOWER,
+        due=now + wait,
+        seen_at=now,
+        holder=held.holder,
+        watched=held.watched,
+    )
+    if state.standing is Standing.LEADER and not state.yields:
+        return new, (Announce("warning", f"lost the lease to {held.holder}"),)
+    if state.standing is not Standing.FOLLOWER:
+        return new, (Announce("info", f"leaves the scheduled actions to {held.holder}"),)
     return new, ()
 
 
@@ -199,10 +228,18 @@ def _missing(state: State, now: float) -> tuple[State, tuple[Action, ...]]:
 def _failed(
     state: State, reason: str, now: float, terms: Terms
 ) -> tuple[State, tuple[Action, ...]]:
-    new = replace(state, due=now + terms.retry_after, seen_at=now, failing=True)
+    # Another try soon; ever later where nothing is at stake.
+    tries = 1 if is_leader(state, now) else min(state.failures + 1, 10)
+    new = replace(
+        state,
+        due=now + terms.retry_after * tries,
+        seen_at=now,
+        failures=state.failures + 1,
+        watched=False,
+    )
     if state.standing is Standing.LEADER and now >= state.valid_until:
         new = replace(new, standing=Standing.FOLLOWER, token=None, valid_until=_NEVER)
         return new, (Announce("warning", f"could not renew the lease in time: {reason}"),)
-    if not state.failing:
+    if not state.failures:
         return new, (Announce("info", f"could not ask for the lease: {reason}"),)
     return new, ()

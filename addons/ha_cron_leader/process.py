@@ -2,11 +2,13 @@
 
 import os
 import threading
+import time
 
 from odoo.addons.ha_base.node import node_id
 from odoo.addons.ha_base.patches import apply
 from odoo.tools import config
 
+from .fence import Lease
 from .keeper import Keeper, release
 from .lease import Terms
 from .node import Node
@@ -23,10 +25,11 @@ def activate(settings: Settings) -> None:
     from .patches import cron_jobs, cron_processes, cursor_commit
 
     global _node, _terms
-    _node = Node(node_id())
+    _node = Node(node_id(), settings.cron_pools)
     _terms = Terms(settings.cron_lease)
     apply(
         cron_jobs.PROCESS_JOBS,
+        cron_jobs.READY_JOBS,
         cron_jobs.ACQUIRE_ONE_JOB,
         cron_jobs.PROCESS_JOB,
         cron_jobs.RUN_JOB,
@@ -57,8 +60,18 @@ def keeper(parent: int | None = None) -> Keeper:
 
 
 def leave() -> None:
-    """The node stops, its cron processes have ended: release what it led."""
-    if _keeper is not None and _keeper.pid == os.getpid():
-        _keeper.end()
+    """The node stops: take no lease any more, and release those under which no job runs."""
     assert _terms is not None
+    node().board.leave()
     release(node(), _terms)
+
+
+def is_active() -> bool:
+    """Does this process belong to a node, that is, was ``activate`` called?"""
+    return _node is not None
+
+
+def wanted_elsewhere(lease: Lease) -> bool:
+    """Had the job that runs under ``lease`` better end soon?"""
+    note = node().board.get(lease.database, lease.pool, time.monotonic())
+    return node().board.leaving or note is None or note.yields or note.token != lease.token

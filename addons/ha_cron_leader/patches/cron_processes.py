@@ -29,6 +29,7 @@ def _wrap_cron_spawn(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wrap_stop(original: Callable[..., Any]) -> Callable[..., Any]:
     def stop(self: Any) -> None:
+        process.leave()  # what no job runs under
         original(self)
         process.leave()
 
@@ -46,7 +47,7 @@ WORKER_START = Patch(
 PREFORK_STOP = Patch(
     name="cron-prefork-stop",
     target="odoo.service.server:PreforkServer.stop_workers_gracefully",
-    reason="When the last cron process has ended its job, another node may take over at once.",
+    reason="What no job runs under is let go at once, the rest when the last job has ended.",
     checked_on="19.0",
     contains=("while self.workers:",),
     wrap=_wrap_stop,
@@ -62,7 +63,7 @@ CRON_SPAWN = Patch(
 THREADED_STOP = Patch(
     name="cron-threaded-stop",
     target="odoo.service.server:ThreadedServer.stop",
-    reason="As in the prefork server: its jobs have lost their connections by then.",
+    reason="As in the prefork server: in the end its jobs have lost their connections.",
     checked_on="19.0",
     contains=("sql_db.close_all()",),
     wrap=_wrap_stop,

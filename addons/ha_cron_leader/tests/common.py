@@ -8,6 +8,7 @@ from odoo.tests import TransactionCase
 
 from .. import statements
 from ..fence import Lease
+from ..presence import key
 
 
 class LeaseCase(TransactionCase):
@@ -18,8 +19,8 @@ class LeaseCase(TransactionCase):
         self.side = self.connect()
         self.addCleanup(self.sql, "DELETE FROM ha_cron_lease WHERE job_pool = %s", self.pool)
 
-    def connect(self):
-        connection = SideConnection(sql_db.connection_info_for(self.database)[1], 5.0)
+    def connect(self, database=None):
+        connection = SideConnection(sql_db.connection_info_for(database or self.database)[1], 5.0)
         self.addCleanup(connection.close)
         return connection
 
@@ -31,19 +32,30 @@ class LeaseCase(TransactionCase):
         finally:
             connection.close()
 
-    def acquire(self, holder, connection=None, lease=15.0, timeout=5.0):
-        """(granted, holder, token, remaining)"""
-        arguments = {
-            "pool": self.pool,
-            "holder": holder,
-            "lease": lease,
-            "timeout_ms": int(timeout * 1000),
-        }
-        rows = (connection or self.side).query(statements.ACQUIRE, arguments, timeout + 1)
-        return rows[0] if rows else None
+    def acquire(self, holder, connection=None, timeout=5.0, **changed):
+        """(granted, holder, token, remaining, paused, yields, present)"""
+        rows = self.ask(holder, connection, timeout, pools=[self.pool], **changed)
+        return rows[0][1:] if rows else None
 
-    def release(self, holder):
-        arguments = {"pool": self.pool, "holder": holder, "timeout_ms": 1000}
+    def ask(self, holder, connection=None, timeout=5.0, *, gone="", session=None, **changed):
+        """All rows; ``session`` is that of the keeper, if it has one."""
+        arguments = {
+            "holder": holder,
+            "lease": 15.0,
+            "timeout_ms": int(timeout * 1000),
+            "pid": session.backend_pid if session else 0,
+            "server": self.server_start() if session else "",
+            "gone": gone,
+            "gone_key": key(gone),
+            **changed,
+        }
+        return (connection or self.side).query(statements.ACQUIRE, arguments, timeout + 1)
+
+    def server_start(self):
+        return self.sql("SELECT pg_postmaster_start_time()::text")[0][0]
+
+    def release(self, holder, why="stopped"):
+        arguments = {"pools": [self.pool], "holder": holder, "why": why, "timeout_ms": 1000}
         return self.side.query(statements.RELEASE, arguments, 5.0)
 
     def expire(self):

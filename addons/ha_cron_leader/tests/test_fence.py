@@ -36,9 +36,7 @@ class TestFence(LeaseCase):
 
     def job(self, lease):
         """Context in which commits are those of a job under ``lease``."""
-        stack = self.enterContext(fence.leading(lease))
-        self.enterContext(fence.commits_checked())
-        return stack
+        self.enterContext(fence.commits_checked(lease))
 
     def test_the_leaders_commit_passes(self):
         self.acquire("one/1")
@@ -138,7 +136,7 @@ class TestFence(LeaseCase):
 
     def test_outside_of_a_job_nothing_is_checked(self):
         self.acquire("two/1")
-        with fence.leading(self.lease("one/1", 1)):
+        with fence.leading({self.pool: self.lease("one/1", 1)}):
             cursor = self.cursor()
             self.put(cursor)
             cursor.commit()

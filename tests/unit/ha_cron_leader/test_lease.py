@@ -45,7 +45,7 @@ def test_a_grant_makes_a_leader_and_wakes_the_cron_processes_once() -> None:
     assert actions == (Announce("info", "runs the scheduled actions now (token 7)"), Wake())
     state, actions = observe(state, Granted(7, 105.0), 105.1, TERMS)
     assert actions == ()
-    assert state.due == 110.0
+    assert state.due == 111.0
 
 
 def test_a_grant_counts_from_when_it_was_asked_for() -> None:
@@ -83,12 +83,51 @@ def test_a_leader_that_was_replaced_stops_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("remaining", "wait"),
-    [(14.0, 5.0), (2.0, 2.05), (0.0, 0.05), (-3.0, 0.05)],
+    [(14.0, 6.0), (2.0, 2.05), (0.0, 0.5), (-3.0, 0.5)],
 )
 def test_a_follower_asks_when_the_lease_ends_or_may_have_been_released(
     remaining: float, wait: float
 ) -> None:
     assert after((Held("odoo1/x", remaining), 100.0)).due == pytest.approx(100.0 + wait)
+
+
+def test_a_follower_that_will_be_told_asks_only_when_the_lease_ends() -> None:
+    state = after((Held("odoo1/x", 14.0, watched=True), 100.0))
+    assert state.due == pytest.approx(114.05)
+    assert not worth_asking(state, 113.0)
+
+
+@pytest.mark.parametrize("asked", [{"paused": True}, {"yields": True}])
+def test_a_leader_that_is_paused_or_asked_to_go_starts_no_job(asked: dict[str, bool]) -> None:
+    state = after((Granted(7, 100.0), 100.0), (Granted(7, 105.0, **asked), 105.0))
+    assert is_leader(state, 106.0)
+    assert not may_run(state, 106.0)
+    assert not worth_asking(state, 110.0)
+    state, actions = observe(state, Granted(7, 110.0), 110.0, TERMS)
+    assert may_run(state, 110.0)
+    assert actions == (Wake(),)
+
+
+def test_handing_over_is_no_loss() -> None:
+    state = after((Granted(7, 100.0, yields=True), 100.0))
+    _, actions = observe(state, Held("odoo2/x", 14.0), 101.0, TERMS)
+    assert actions == (Announce("info", "leaves the scheduled actions to odoo2/x"),)
+
+
+def test_who_is_refused_by_nobody_asks_soon() -> None:
+    """The lease is kept for a node that prefers the pool."""
+    assert after((Held("odoo1/x", -0.1, watched=True), 100.0)).due == 100.5
+
+
+def test_where_nothing_is_at_stake_failures_are_repeated_ever_later() -> None:
+    waits = []
+    state, now = State(), 0.0
+    for _ in range(12):
+        state, _ = observe(state, Failed("refused"), now, TERMS)
+        waits.append(state.due - now)
+        now = state.due
+    assert waits[0] == 0.5
+    assert waits[-1] == 5.0
 
 
 def test_a_fresh_refusal_is_believed() -> None:
