@@ -43,10 +43,12 @@ def probe(
     headers: str = "",
     method: str = "GET",
     timeout: float = 10,
+    source: str | None = None,
 ) -> Answer:
     """Send ``option httpchk``'s bare request: HTTP/1.0 and no Host header."""
     started = time.monotonic()
-    with socket.create_connection(server, timeout=timeout) as link:
+    here = (source, 0) if source else None
+    with socket.create_connection(server, timeout=timeout, source_address=here) as link:
         link.sendall(f"{method} {path} HTTP/1.0\r\n{headers}\r\n".encode())
         received = link.recv(65536)
         seconds = time.monotonic() - started

@@ -23,7 +23,9 @@ def standby(own_postgres: Postgres) -> Iterator[Postgres]:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_on_a_standby(variant: Variant, workers: int, standby: Postgres) -> None:
+def test_on_a_standby(
+    variant: Variant, workers: int, standby: Postgres, own_postgres: Postgres
+) -> None:
     # Without db_name, or Odoo doesn't even start there.
     options = {"db_name": "", "max_cron_threads": 0}
     with OdooServer(standby, "", variant=variant, workers=workers, options=options) as odoo:
@@ -38,8 +40,34 @@ def test_on_a_standby(variant: Variant, workers: int, standby: Postgres) -> None
             assert probe(port, "/web/health?probe=startup").status == 503
             if workers:
                 continue
+            _lag(port, standby, own_postgres)
             standby.promote()
             wait_until(lambda port=port: probe(port).status == 200, timeout=5, what="it passes")  # type: ignore[misc]
+
+
+def _lag(port: tuple[str, int], standby: Postgres, primary: Postgres) -> None:
+    """The standby passes while it is as near to its primary as the caller wants."""
+
+    def becomes(expected: int, lag: str) -> None:
+        path = f"/web/health?role=standby&lag={lag}"
+        wait_until(
+            lambda: probe(port, path).status == expected, timeout=30, what=f"{lag}: {expected}"
+        )
+
+    becomes(200, "1MB")
+    becomes(200, "30s")
+    standby.execute("SELECT pg_wal_replay_pause()")
+    primary.execute("CREATE TABLE lag AS SELECT generate_series(1, 100000) AS n")
+    becomes(503, "1MB")
+    becomes(503, "500ms")
+    assert probe(port, "/web/health?role=standby&lag=1GB").status == 200
+    assert probe(port, "/web/health?role=standby").status == 200
+    standby.execute("SELECT pg_wal_replay_resume()")
+    becomes(200, "1MB")
+    # Cut off from its primary it can't know how far it is behind.
+    primary.kill()
+    becomes(503, "1TB")
+    assert probe(port, "/web/health?role=standby").status == 200
 
 
 @pytest.mark.parametrize("variant", ["suite"])
