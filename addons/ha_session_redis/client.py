@@ -1,5 +1,6 @@
 """Clients for each way in which Redis is run: one server, Sentinels, a Cluster."""
 
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -8,6 +9,64 @@ from redis.cluster import ClusterNode
 from redis.retry import Retry
 
 from .settings import Settings
+
+
+class Client(redis.Redis):
+    """redis-py with links of its own, as many as commands are ever under way at the same time.
+
+    redis-py's pool takes about as long to hand a link out and back as Redis takes to answer.
+    Pipelines still use it.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Used as stacks: their pop and append are atomic, in gevent too.
+        self._idle: list[Any] = []
+        self._closed: list[Any] = []
+        super().__init__(*args, **options)
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Redis's answer to one command, as redis-py has it."""
+        link = self._link()
+        answered = False
+        try:
+            link.connect()  # where need be, and to the primary that the Sentinels name now
+            link.send_command(*args)  # asks first whether a link that was idle for long still works
+            answer = self.parse_response(link, args[0], **options)
+            answered = True
+        except redis.ResponseError:
+            answered = True
+            raise
+        finally:
+            if answered:
+                self._idle.append(link)
+            else:
+                self._close(link)  # what may still arrive on it is nobody's answer
+        return answer
+
+    def leave(self) -> None:
+        """Close all links but those that a command is under way on."""
+        self.connection_pool.disconnect(inuse_connections=False)
+        while self._idle:
+            self._close(self._idle.pop())
+
+    def close(self) -> None:
+        """Close the links when nobody uses this client any more."""
+        self.leave()
+        return super().close()
+
+    def _link(self) -> Any:
+        """A link that is nobody else's, connected or not."""
+        while self._idle:
+            link = self._idle.pop()
+            with suppress(redis.ConnectionError, redis.TimeoutError, OSError):
+                if not link.can_read():
+                    return link
+            self._close(link)  # the server did, or it has an answer that nobody waited for
+        return self._closed.pop() if self._closed else self.connection_pool.make_connection()
+
+    def _close(self, link: Any) -> None:
+        link.disconnect()
+        self._closed.append(link)
 
 
 def connect(settings: Settings) -> Any:
@@ -23,20 +82,20 @@ def connect(settings: Settings) -> Any:
         # Connection.call retries, over a failover and within one budget.
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
+        # No more than there are threads, and none of those must be refused.
+        "max_connections": 2**31,
     }
     credentials = {"username": settings.redis_username, "password": settings.redis_password}
     url = settings.redis_url or ""
     if url.startswith("unix://"):
-        return redis.Redis.from_url(url, db=settings.redis_database, **credentials, **options)
+        return Client.from_url(url, db=settings.redis_database, **credentials, **options)
     options["socket_keepalive"] = True
     tls = _tls(settings)
     if url:
         if tls:
             url = url.replace("redis://", "rediss://", 1)
             del tls["ssl"]
-        return redis.Redis.from_url(
-            url, db=settings.redis_database, **credentials, **tls, **options
-        )
+        return Client.from_url(url, db=settings.redis_database, **credentials, **tls, **options)
     if settings.redis_cluster:
         nodes = [ClusterNode(host, port) for host, port in settings.redis_cluster]
         return redis.RedisCluster(startup_nodes=nodes, **credentials, **tls, **options)
@@ -53,7 +112,7 @@ def connect(settings: Settings) -> Any:
         **tls,
         **options,
     )
-    return sentinel.master_for(settings.redis_sentinel_service)
+    return sentinel.master_for(settings.redis_sentinel_service, redis_class=Client)
 
 
 def _tls(settings: Settings) -> dict[str, object]:

@@ -81,9 +81,10 @@ class Connection:
             client = state.client = connect(self._settings)
         return client
 
-    def call(self, operation: Callable[[Any], T]) -> T:
+    def call(self, name: str, operation: Callable[[Any], T]) -> T:
         """The outcome of ``operation``, which must be safe to run twice.
 
+        :param name: what it is counted as
         :raises SessionStoreUnavailable: when Redis stays away or refuses to work
         :raises redis.ResponseError: when a key holds what no session is
         """
@@ -99,8 +100,7 @@ class Connection:
                 if isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error):
                     raise
                 reason = plain(error)
-                if isinstance(reason, redis.exceptions.ReadOnlyError):
-                    self._leave(state)
+                self._leave(state)
                 attempt += 1
                 delay = self._failed(state, reason, attempt)
                 if delay is None:
@@ -109,7 +109,7 @@ class Connection:
             else:
                 if state.breaker.state is not State.CLOSED:
                     self._move(state, breaker.after_success(state.breaker, now=time.monotonic()))
-                status.counters.answered(time.perf_counter() - started)
+                status.counters.answered(name, time.perf_counter() - started)
                 return outcome
 
     # -- what the watch drives ------------------------------------------------------------------
@@ -157,9 +157,10 @@ class Connection:
         return self._state
 
     def _leave(self, state: _Process) -> None:
-        """Close the links to a server that was demoted: it would keep them open."""
+        """Close the other links to a server that failed: it may be demoted or frozen, and keep them
+        open. A Cluster's client finds out by itself."""
         if not self.clustered and state.client is not None:
-            state.client.connection_pool.disconnect()
+            state.client.leave()
 
     def _failed(self, state: _Process, error: Exception, attempt: int) -> float | None:
         """Note the failure; the seconds to wait before the next attempt, None for none."""
@@ -206,6 +207,7 @@ class Connection:
                 )
         elif after.state is State.CLOSED:
             state.reason = ""
+            status.counters.degraded_seconds += lasted
             _logger.warning("Redis is in use again after %.1f s", lasted)
 
     def _explain(self, state: _Process, error: Exception) -> None:

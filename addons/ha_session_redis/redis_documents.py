@@ -9,6 +9,7 @@ from odoo.http import STORED_SESSION_BYTES
 from . import scripts
 from .connection import Connection
 from .documents import Verdict
+from .scripts import Script
 
 _logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class RedisDocuments:
         :raises redis.ResponseError: when something else is stored there
         """
         key = self.document_key(sid)
-        return self._connection.call(lambda client: client.get(key))
+        return self._connection.call("read", lambda client: client.get(key))
 
     def save(
         self, sid: str, document: str, milliseconds: int, *, stored: bool, sole: bool = False
@@ -106,44 +107,42 @@ class RedisDocuments:
 
     # -- Redis ----------------------------------------------------------------------------------
 
-    def _verdict(self, script: str, sid: str, *arguments: Any) -> Verdict:
+    def _verdict(self, script: Script, sid: str, *arguments: Any) -> Verdict:
         answer = self._run(script, sid, *arguments)
         if answer == 1:
             return _SAVED
         word, rest, number = answer
         return Verdict(word.decode(), rest.decode(), number)
 
-    def _run(self, script: str, sid: str, *arguments: Any) -> Any:
+    def _run(self, script: Script, sid: str, *arguments: Any) -> Any:
         identifier, rest = sid[:STORED_SESSION_BYTES], sid[STORED_SESSION_BYTES:]
         keys = (self.document_key(sid), self.index_key(identifier))
 
         def operation(client: Any) -> Any:
             try:
-                return client.execute_command(
-                    "EVALSHA", scripts.digest(script), 2, *keys, rest, *arguments
-                )
+                return client.execute_command("EVALSHA", script.digest, 2, *keys, rest, *arguments)
             except redis.exceptions.NoScriptError:  # a new or restarted server
-                return client.eval(script, 2, *keys, rest, *arguments)
+                return client.eval(script.text, 2, *keys, rest, *arguments)
 
         try:
-            return self._connection.call(operation)
+            return self._connection.call(script.name, operation)
         except redis.ResponseError as error:  # something else is stored under these keys
             _logger.warning(
                 "What Redis has of the session %s… is no session, it is dropped: %s", sid[:6], error
             )
-            self._connection.call(lambda client: client.delete(*keys))
-            return self._connection.call(operation)
+            self._connection.call("drop", lambda client: client.delete(*keys))
+            return self._connection.call(script.name, operation)
 
-    def _run_each(self, script: str, identifiers: list[str]) -> list[Any]:
+    def _run_each(self, script: Script, identifiers: list[str]) -> list[Any]:
         if self._connection.clustered:  # its client has no scripts in pipelines
             return [self._run(script, identifier) for identifier in identifiers]
 
         def operation(client: Any) -> list[Any]:
-            client.script_load(script)
+            client.script_load(script.text)
             pipeline = client.pipeline(transaction=False)
             for identifier in identifiers:
                 keys = (self.document_key(identifier), self.index_key(identifier))
-                pipeline.evalsha(scripts.digest(script), 2, *keys, "")
+                pipeline.evalsha(script.digest, 2, *keys, "")
             return pipeline.execute()
 
-        return self._connection.call(operation)
+        return self._connection.call(script.name, operation)

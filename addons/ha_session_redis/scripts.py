@@ -12,11 +12,24 @@ States: ``live``; ``rotated <rest of the next sid>``; ``ended <unix time>``. The
 the whole identifier. At most one sid of an identifier is live.
 """
 
-import functools
 import hashlib
+from typing import NamedTuple
 
 #: Seconds for which the end of a session is remembered: longer than any request may run.
 KEEP = 86400
+
+
+class Script(NamedTuple):
+    """``digest``: the name under which Redis knows a script that it has run before."""
+
+    name: str
+    text: str
+    digest: str
+
+
+def _script(name: str, text: str) -> Script:
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
 
 _COMMON = (
     f"local keep = {KEEP}"
@@ -91,7 +104,8 @@ end
 #: "stored" when the session was read from a store. Returns 1, or what forbids it:
 #: {"ended", "", seconds since}, {"rotated", rest of the next sid, ms left}, {"foreign"} (the
 #: identifier is known, this sid isn't) or {"unknown"} (it was stored, and Redis knows nothing of it).
-SAVE = (
+SAVE = _script(
+    "save",
     _SAVE_LIVE
     + _COMMON
     + """
@@ -112,12 +126,13 @@ if not known then
 end
 outlive(tonumber(ARGV[3]))
 return 1
-"""
+""",
 )
 
 #: KEYS document, index; ARGV rest, JSON of the old sid, its lifetime in ms, rest of the next sid,
 #: JSON of the next sid, its lifetime in ms, "stored" as for SAVE. Returns as SAVE does.
-ROTATE = (
+ROTATE = _script(
+    "rotate",
     _COMMON
     + """
 local refused = verdict(ARGV[7])
@@ -136,14 +151,15 @@ end
 redis.call('HSET', index, rest, 'rotated ' .. ARGV[4], ARGV[4], 'live')
 outlive(tonumber(ARGV[6]))
 return 1
-"""
+""",
 )
 
 #: KEYS document, index; ARGV rest. Ends the sid and with it the whole identifier: whoever logs
 #: out on the old sid of a rotation means the new one too. Only a sid that is live, or was until
 #: its rotation a moment ago, has that power: neither an invented one nor an expired one. Returns 1
 #: when the identifier ended, 2 when Redis knows nothing of the sid, else 0.
-END = (
+END = _script(
+    "end",
     _COMMON
     + """
 local state = redis.call('HGET', index, rest) or ''
@@ -158,16 +174,17 @@ if not rotated then
     outlive(0)
 end
 return state == '' and 2 or 0
-"""
+""",
 )
 
 #: KEYS document with an empty rest, index; ARGV "". Ends every session of the identifier.
-REVOKE = _COMMON + "end_all() return 1"
+REVOKE = _script("revoke", _COMMON + "end_all() return 1")
 
 #: KEYS document, index; ARGV rest, JSON, lifetime in ms, rest of the next sid or "", "vouched" when
 #: another store knows that this sid is the identifier's. Takes over what Redis does not have; never
 #: what has ended or was rotated here. Returns 1 when Redis has the session now.
-ADOPT = (
+ADOPT = _script(
+    "adopt",
     _COMMON
     + """
 local states = redis.call('HMGET', index, rest, '*')
@@ -181,11 +198,12 @@ redis.call('SET', session, ARGV[2], 'PX', ARGV[3], 'NX')
 redis.call('HSET', index, rest, ARGV[4] == '' and 'live' or 'rotated ' .. ARGV[4])
 outlive(tonumber(ARGV[3]))
 return 1
-"""
+""",
 )
 
 #: KEYS document, index; ARGV rest, lifetime in ms. Gives a document that is there its full life.
-CONFIRM = (
+CONFIRM = _script(
+    "confirm",
     _COMMON
     + """
 if redis.call('PEXPIRE', session, ARGV[2]) == 0 then
@@ -193,12 +211,13 @@ if redis.call('PEXPIRE', session, ARGV[2]) == 0 then
 end
 outlive(tonumber(ARGV[2]))
 return 1
-"""
+""",
 )
 
 #: KEYS document with an empty rest, index; ARGV "". Forgets an identifier that another store knows
 #: better, but for what has ended: that stays so.
-FORGET = (
+FORGET = _script(
+    "forget",
     _COMMON
     + """
 if redis.call('HEXISTS', index, '*') == 0 then
@@ -211,11 +230,12 @@ if redis.call('HEXISTS', index, '*') == 0 then
     end
 end
 return 1
-"""
+""",
 )
 
 #: KEYS document with an empty rest, index; ARGV "". 1 when a session of the identifier lives.
-ALIVE = (
+ALIVE = _script(
+    "alive",
     _COMMON
     + """
 for _, other in ipairs(redis.call('HKEYS', index)) do
@@ -224,11 +244,5 @@ for _, other in ipairs(redis.call('HKEYS', index)) do
     end
 end
 return 0
-"""
+""",
 )
-
-
-@functools.cache
-def digest(script: str) -> str:
-    """The name under which Redis knows a script that it has run before."""
-    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

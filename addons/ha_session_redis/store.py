@@ -3,11 +3,10 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-import psycopg2
 import redis
 from odoo.http import (
     SESSION_DELETION_TIMER,
@@ -16,24 +15,21 @@ from odoo.http import (
     FilesystemSessionStore,
     Session,
     _session_identifier_re,
-    get_session_max_inactivity,
-    request,
 )
 from odoo.service import security
 from odoo.tools._vendor.sessions import SessionStore
 
-from . import status
 from .connection import Connection
 from .documents import Verdict
-from .errors import SessionStoreUnavailable
 from .fallback import Fallback
-from .lifetime import lifetime
+from .lifetimes import Lifetimes
 from .login import LogIn
 from .origins import Origins
 from .postgres.databases import Databases
 from .redis_documents import RedisDocuments
 from .settings import Settings
 from .watch import Watch
+from .whichever import Whichever
 
 _logger = logging.getLogger(__name__)
 
@@ -60,11 +56,13 @@ class RedisSessionStore(SessionStore):
         self.documents = RedisDocuments(self.connection, settings.redis_prefix)
         databases = Databases()
         self._origins = Origins(settings, self.documents, databases)
-        self._fallback = Fallback(databases)
+        self._lifetimes = Lifetimes(settings, self._origins)
+        self._sessions = Whichever(
+            self.documents, Fallback(databases), self._origins, self._lifetimes
+        )
         self._log_in = LogIn(self.documents, databases)
         self.watch = Watch(self.connection, settings.redis_prefix, databases, self._origins)
         self._watched = watched
-        self._inactivity: dict[str | None, int] = {}
 
     is_valid_key = FilesystemSessionStore.is_valid_key
     generate_key = FilesystemSessionStore.generate_key
@@ -76,7 +74,7 @@ class RedisSessionStore(SessionStore):
         if self._watched:
             self.watch.ensure()
         try:
-            content = self._read(sid)
+            content = self._sessions.fetch(sid)
             if content is None:
                 return self.new()
             data = json.loads(content)
@@ -102,18 +100,21 @@ class RedisSessionStore(SessionStore):
 
     def delete(self, session: Session) -> None:
         """End this session for good, with the other sids of its rotation."""
-        self._end(session, None, known=True)
+        self._sessions.end(session, None, known=True)
 
     def rotate(self, session: Session, env: Any, soft: bool = False) -> None:
         """Give the session a new sid; see stock's method for the meaning of ``soft``."""
         if soft:
             self._rotate_soft(session, env)
             return
-        self._end(session, env, known=False)
+        self._sessions.end(session, env, known=False)
         session.sid = self.generate_key()
         self._renew(session, env)
         if session.uid:
-            document, milliseconds = json.dumps(dict(session)), self._milliseconds(session, env)
+            document, milliseconds = (
+                json.dumps(dict(session)),
+                self._lifetimes.milliseconds(session, env),
+            )
             self._log_in(session.sid, document, milliseconds, env.cr)
         else:
             self._save(session, env)
@@ -135,12 +136,7 @@ class RedisSessionStore(SessionStore):
         missing = set()
         remaining = iter(set(identifiers))
         while batch := list(islice(remaining, _BATCH)):
-            try:
-                alive = self.documents.alive(batch)
-                batch = [name for name, lives in zip(batch, alive, strict=True) if not lives]
-            except SessionStoreUnavailable:
-                self._fallback.require()
-            missing |= self._origins.files.missing(self._fallback.missing(batch))
+            missing |= self._sessions.missing(batch)
         return missing
 
     def delete_from_identifiers(self, identifiers: Iterable[str]) -> None:
@@ -153,12 +149,7 @@ class RedisSessionStore(SessionStore):
                 )
         remaining = iter(identifiers)
         while batch := list(islice(remaining, _BATCH)):
-            try:
-                self.documents.revoke(batch)
-                self._fallback.record_end(None, batch, self._longest(), known=True)
-            except SessionStoreUnavailable:
-                self._fallback.revoke(batch, self._longest())
-            self._origins.files.drop_identifiers(batch)
+            self._sessions.revoke(batch)
 
     # -- for a transfer of all sessions ---------------------------------------------------------
 
@@ -168,64 +159,7 @@ class RedisSessionStore(SessionStore):
 
     def inactivity(self, database: str | None) -> int:
         """``sessions.max_inactivity_seconds`` of a database, which is asked once."""
-        if database not in self._inactivity:
-            self._inactivity[database] = self._origins.inactivity(database)
-        return self._inactivity[database]
-
-    # -- reading and writing in whichever store answers -----------------------------------------
-
-    def _read(self, sid: str) -> bytes | str | None:
-        try:
-            content = self.documents.fetch(sid)
-            if content is not None:
-                status.counters.hits += 1
-                return content
-            status.counters.misses += 1
-            return self._origins.read_through(sid)
-        except SessionStoreUnavailable:
-            return self._fallback.fetch(sid)
-
-    def _write(
-        self, session: Session, env: Any, operation: Callable[[Any, bool], Verdict]
-    ) -> Verdict:
-        """The verdict of ``operation(documents, stored)``, in Redis or else in PostgreSQL."""
-        stored = not session.is_new
-        try:
-            verdict = operation(self.documents, stored)
-            if stored and verdict.word in ("unknown", "foreign"):
-                # Redis lost it. A session that a process is saving may be dead all the same.
-                found = self._origins.settle(session.sid, self._home(session, env))
-                if found.word == "ended":
-                    return found
-                if found.word == "saved" or verdict.word == "unknown":
-                    verdict = operation(self.documents, found.word == "saved")
-            return verdict
-        except SessionStoreUnavailable:
-            return self._fallback.perform(
-                self._home(session, env), lambda documents: operation(documents, stored)
-            )
-
-    def _end(self, session: Session, env: Any, *, known: bool) -> None:
-        sid, name = session.sid, self._home(session, env)
-        identifiers = [sid[:STORED_SESSION_BYTES]]
-        try:
-            whole = self.documents.end(sid)
-            if whole is None and not session.is_new and self._origins.owned_by_postgres(sid, name):
-                # A process made Redis forget it, after an outage: PostgreSQL knows better.
-                self.documents.revoke(identifiers)
-                whole = True
-            if whole:
-                self._fallback.record_end(name, identifiers, self._longest(), known=known)
-                self._origins.files.drop_identifiers(identifiers)
-        except SessionStoreUnavailable:
-            if self._fallback.end(name, sid, self._longest()):
-                self._origins.files.drop_identifiers(identifiers)
-
-    def _home(self, session: Session, env: Any) -> str | None:
-        """The database of a session that is to be written."""
-        if env is not None:
-            return env.cr.dbname
-        return session.get("db") or self._fallback.here()
+        return self._lifetimes.inactivity(database)
 
     # -- saving ---------------------------------------------------------------------------------
 
@@ -234,12 +168,12 @@ class RedisSessionStore(SessionStore):
         if not self.is_valid_key(sid):
             raise ValueError(f"Invalid session id {sid!r}")
         document = json.dumps(session._Session__data)
-        milliseconds = self._milliseconds(session, env)
+        milliseconds = self._lifetimes.milliseconds(session, env)
         cursor = self._log_in.pending(sid)
         if cursor is not None:
             self._log_in(sid, document, milliseconds, cursor)
             return
-        verdict = self._write(
+        verdict = self._sessions.write(
             session,
             env,
             lambda documents, stored: documents.save(
@@ -300,20 +234,13 @@ class RedisSessionStore(SessionStore):
         arguments = (
             sid,
             json.dumps(old),
-            self._milliseconds(old, env),
+            self._lifetimes.milliseconds(old, env),
             next_sid,
             json.dumps(dict(session)),
-            self._milliseconds(session, env),
+            self._lifetimes.milliseconds(session, env),
         )
         session.sid = sid
-
-        def rotate(documents: Any, stored: bool) -> Verdict:
-            verdict = documents.rotate(*arguments, stored=stored)
-            if verdict.word == "saved" and documents is self.documents:
-                self._fallback.record_rotation(self._home(session, env), arguments)
-            return verdict
-
-        verdict = self._write(session, env, rotate)
+        verdict = self._sessions.rotate(session, env, arguments)
         successor = sid[:STORED_SESSION_BYTES] + verdict.rest
         if verdict.word == "saved" or (verdict.word == "rotated" and successor == next_sid):
             session.sid = next_sid  # rotated: by this very call, whose first answer was lost
@@ -336,32 +263,6 @@ class RedisSessionStore(SessionStore):
             session.session_token = security.compute_session_token(session, env)
         session.should_rotate = False
         session["create_time"] = time.time()
-
-    # -- lifetime -------------------------------------------------------------------------------
-
-    def _milliseconds(self, session: Any, env: Any) -> int:
-        seconds = lifetime(
-            session,
-            inactivity=self._max_inactivity(session.get("db"), env),
-            anonymous=self._settings.session_anonymous_lifetime,
-            now=time.time(),
-        )
-        return int(seconds * 1000)
-
-    def _max_inactivity(self, db: str | None, env: Any) -> int:
-        """``sessions.max_inactivity_seconds`` of the session's database, as last seen here."""
-        if env is None and request:
-            env = request.env
-        if env is not None and not env.cr._closed and env.cr.dbname == db:
-            try:
-                self._inactivity[db] = get_session_max_inactivity(env)
-            except psycopg2.Error:
-                _logger.debug("The transaction can't answer, the last value counts", exc_info=True)
-        return self._inactivity.get(db, SESSION_LIFETIME)
-
-    def _longest(self) -> int:
-        """Seconds for which an end must be remembered: no session was to live longer."""
-        return max([SESSION_LIFETIME, *self._inactivity.values()])
 
 
 def _settled(verdict: Verdict) -> bool:

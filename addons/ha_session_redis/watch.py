@@ -10,7 +10,8 @@ import logging
 import os
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import psycopg2
 from odoo.addons.ha_base import background
@@ -24,6 +25,8 @@ from .postgres.databases import Databases, NoTable
 from .redis_documents import RedisDocuments
 
 _logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Seconds between two questions whether Redis is back.
 _PROBE = 0.5
@@ -41,8 +44,12 @@ class _Direct:
     """A connection that asks Redis once, whatever the breaker says."""
 
     def __init__(self, connection: Connection) -> None:
-        self.call = connection.run
+        self._connection = connection
         self.clustered = connection.clustered
+
+    def call(self, _name: str, operation: Callable[[Any], T]) -> T:
+        """The outcome of ``operation``."""
+        return self._connection.run(operation)
 
 
 class Watch:

@@ -1,4 +1,6 @@
 from . import (
+    test_all_of_redis_gone,
+    test_client,
     test_concurrency,
     test_contract,
     test_lifetime,
@@ -6,4 +8,5 @@ from . import (
     test_postgres,
     test_requests,
     test_rotation,
+    test_status,
 )

@@ -26,7 +26,7 @@ class TestLifetime(PrivateStore, TransactionCase):
         self.assertGreater(self.lifetime(session), 3600)
 
     def test_visitors_may_have_a_shorter_life(self):
-        self.store._settings = replace(self.settings, session_anonymous_lifetime=600)
+        self.store._lifetimes._settings = replace(self.settings, session_anonymous_lifetime=600)
         self.assertAlmostEqual(self.lifetime(self.saved()), 600, delta=5)
         self.assertGreater(self.lifetime(self.saved_user()), 3600)
 

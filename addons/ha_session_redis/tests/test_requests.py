@@ -7,6 +7,7 @@ from odoo import http
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
+from ..postgres.databases import Databases
 from .common import IDENTIFIER, away, configured, redirect
 
 STATIC = "/web/static/img/favicon.ico"
@@ -93,7 +94,7 @@ class TestRequests(HttpCase):
         self.authenticate("admin", "admin")
         sid, settings = self.session.sid, self.store._settings
         # As in a database in which the app isn't installed.
-        self.patch(type(self.store._fallback._databases), "has_tables", lambda *_: False)
+        self.patch(Databases, "has_tables", lambda *_: False)
         self._redis_goes_away()
         for answer in (self._whoami(), self.url_open("/odoo", allow_redirects=False)):
             self.assertEqual(answer.status_code, 503)
