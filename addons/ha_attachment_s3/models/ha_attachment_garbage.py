@@ -111,6 +111,9 @@ class HaAttachmentGarbage(models.Model):
                     break
             except psycopg2.errors.SerializationFailure:
                 _logger.debug("%s is in use again", name)
+            except ValueError:
+                _logger.warning("%s was stored by an addon that is not installed here", name)
+                self._put_off(name)
         if names:
             _logger.info("S3 garbage: %d objects checked, %d deleted", len(names), deleted)
 
