@@ -141,3 +141,5 @@ class ReplicaLag:
     lag_bytes: int | None
     lag_seconds: float | None
     sync_state: str
+    #: Of the primary's WAL, what isn't on the replica's disk: a failover to it would lose that.
+    missing_bytes: int | None = None

@@ -78,6 +78,7 @@ def _replica(member: Member, view: ClusterView | None, lag: ReplicaLag | None) -
         "replay_lsn": (lag.replay_lsn if lag else None) or member.replay_lsn,
         "lag_bytes": lag.lag_bytes if lag else None,
         "lag_seconds": lag.lag_seconds if lag else None,
+        "missing_bytes": lag.missing_bytes if lag else None,
         "nofailover": member.nofailover,
     }
 
@@ -92,7 +93,7 @@ def _for_outlook(
         streams=replica["name"] in lags if asked else replica["state"] in ("streaming", "running"),
         synchronous=replica["sync"],
         barred=replica["nofailover"],
-        lag_bytes=replica["lag_bytes"],
+        missing_bytes=replica["missing_bytes"],
     )
 
 

@@ -5,10 +5,12 @@ replication                  candidates                                         
 ===========================  =====================================================  ===========
 any                          none                                                   no failover
 synchronous_mode             the synchronous ones that stream                       none
-asynchronous                 level with the primary at the last look                possible
-asynchronous                 the least far behind by ``loss_bytes``                 likely
-asynchronous                 nobody knows how far behind                            unknown
+asynchronous                 had all of the primary's WAL at the last look          possible
+asynchronous                 the fittest lacks ``loss_bytes`` of it                 likely
+asynchronous                 nobody knows what it lacks                             unknown
 ===========================  =====================================================  ===========
+
+WAL that a replica has but did not replay yet is not lost: it replays it before it is promoted.
 
 A candidate is a replica on the primary's timeline that streams and that Patroni may promote.
 """
@@ -33,14 +35,14 @@ class DataLoss(StrEnum):
 
 @dataclass(frozen=True)
 class Replica:
-    """One replica. ``lag_bytes`` None: it isn't known."""
+    """One replica. ``missing_bytes``: of the primary's WAL, what isn't on its disk; None: unknown."""
 
     name: str
     timeline: int | None
     streams: bool
     synchronous: bool
     barred: bool
-    lag_bytes: int | None
+    missing_bytes: int | None
 
 
 def is_candidate(replica: Replica, timeline: int, *, synchronous: bool) -> bool:
@@ -57,7 +59,7 @@ def is_candidate(replica: Replica, timeline: int, *, synchronous: bool) -> bool:
 def outlook(replicas: Sequence[Replica], timeline: int, *, synchronous: bool) -> dict[str, Any]:
     """Return the document's ``failover``: candidates, the fittest first, and what would be lost."""
     fit = [each for each in replicas if is_candidate(each, timeline, synchronous=synchronous)]
-    fit.sort(key=lambda each: (each.lag_bytes is None, each.lag_bytes or 0, each.name))
+    fit.sort(key=lambda each: (each.missing_bytes is None, each.missing_bytes or 0, each.name))
     loss, size = _loss(fit, synchronous=synchronous)
     return {
         "candidates": [each.name for each in fit],
@@ -71,7 +73,7 @@ def _loss(fit: Sequence[Replica], *, synchronous: bool) -> tuple[DataLoss, int |
         return DataLoss.NO_FAILOVER, None
     if synchronous:
         return DataLoss.NONE, 0
-    behind = fit[0].lag_bytes
+    behind = fit[0].missing_bytes
     if behind is None:
         return DataLoss.UNKNOWN, None
     return (DataLoss.LIKELY if behind else DataLoss.POSSIBLE), behind

@@ -22,7 +22,8 @@ SELECT application_name, replay_lsn::text,
        pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint,
        CASE WHEN replay_lsn >= pg_current_wal_lsn() THEN 0
             ELSE extract(epoch FROM replay_lag)::float8 END,
-       coalesce(sync_state, '')
+       coalesce(sync_state, ''),
+       pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn)::bigint
 FROM pg_stat_replication
 WHERE state = 'streaming'
 """
@@ -33,8 +34,8 @@ TIMEOUT = 2.0
 def lags_of(session: Session, deadline: float) -> dict[str, ReplicaLag]:
     """Ask the primary about each replica that streams, by member name. Raises ProbeError."""
     return {
-        name: ReplicaLag(lsn, lag_bytes, seconds, sync_state)
-        for name, lsn, lag_bytes, seconds, sync_state in session.rows(QUESTION, deadline)
+        name: ReplicaLag(lsn, lag_bytes, seconds, sync_state, missing)
+        for name, lsn, lag_bytes, seconds, sync_state, missing in session.rows(QUESTION, deadline)
     }
 
 

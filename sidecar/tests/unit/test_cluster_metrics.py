@@ -49,7 +49,10 @@ def page(tmp_path: Path) -> str:
         Memory(17, "7000", 3, PRIMARY), Phase.STABLE, PRIMARY, now, Source.ETCD,
         proven_at=time.monotonic(),
     )  # fmt: skip
-    lags = {"pg2": ReplicaLag("0/1", 128, 0.25, "async"), "pg3": ReplicaLag("0/1", 0, 0.0, "async")}
+    lags = {
+        "pg2": ReplicaLag("0/1", 128, 0.25, "async", 64),
+        "pg3": ReplicaLag("0/1", 0, 0.0, "async", 0),
+    }
     publisher = Publisher(tmp_path / "topology.json")
     publisher.publish(encode(topology("demo", state, VIEW, lags, now)))
     node = NodeWatcher(None, tmp_path / "drain", interval=1.0, timeout=1.0, max_age=5.0, token=None)
@@ -79,7 +82,7 @@ def test_the_replicas_the_failover_and_the_node(page: str) -> None:
     assert found["ha_sidecar_replica_timeline{replica=pg3}"] == 3
     # pg3 is level, but barred.
     assert found["ha_sidecar_failover_candidates"] == 1
-    assert found["ha_sidecar_failover_loss_bytes"] == 128
+    assert found["ha_sidecar_failover_loss_bytes"] == 64
     assert found["ha_sidecar_failover_data_loss{loss=likely}"] == 1
     assert found["ha_sidecar_failover_data_loss{loss=none}"] == 0
     assert found["ha_sidecar_node_status{status=fail}"] == 1

@@ -9,8 +9,8 @@ import pytest
 
 from ha_sidecar.outlook import Replica, is_candidate, outlook
 
-LEVEL = Replica("pg2", 3, streams=True, synchronous=True, barred=False, lag_bytes=0)
-BEHIND = replace(LEVEL, name="pg3", synchronous=False, lag_bytes=500)
+LEVEL = Replica("pg2", 3, streams=True, synchronous=True, barred=False, missing_bytes=0)
+BEHIND = replace(LEVEL, name="pg3", synchronous=False, missing_bytes=500)
 
 
 def test_synchronous_replication_loses_nothing() -> None:
@@ -20,7 +20,7 @@ def test_synchronous_replication_loses_nothing() -> None:
 
 
 def test_a_synchronous_candidate_that_has_to_replay_still_loses_nothing() -> None:
-    busy = replace(LEVEL, lag_bytes=1 << 30)
+    busy = replace(LEVEL, missing_bytes=1 << 30)
     assert outlook([busy], 3, synchronous=True)["data_loss"] == "none"
 
 
@@ -31,10 +31,10 @@ def test_without_a_synchronous_replica_nobody_is_promoted() -> None:
 
 
 def test_asynchronous_replication_loses_what_the_fittest_lacks() -> None:
-    found = outlook([BEHIND, replace(LEVEL, lag_bytes=20)], 3, synchronous=False)
+    found = outlook([BEHIND, replace(LEVEL, missing_bytes=20)], 3, synchronous=False)
     assert found == {"candidates": ["pg2", "pg3"], "data_loss": "likely", "loss_bytes": 20}
     assert outlook([LEVEL], 3, synchronous=False)["data_loss"] == "possible"
-    unknown = outlook([replace(LEVEL, lag_bytes=None)], 3, synchronous=False)
+    unknown = outlook([replace(LEVEL, missing_bytes=None)], 3, synchronous=False)
     assert (unknown["data_loss"], unknown["loss_bytes"]) == ("unknown", None)
     assert outlook([], 3, synchronous=False)["data_loss"] == "no failover"
 

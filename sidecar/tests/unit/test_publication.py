@@ -45,7 +45,7 @@ VIEW = ClusterView(
 
 
 def test_document_has_the_agreed_form() -> None:
-    lags = {"pg2": ReplicaLag("0/3000060", 128, 0.25, "quorum")}
+    lags = {"pg2": ReplicaLag("0/3000060", 128, 0.25, "quorum", 32)}
     assert topology("demo", STATE, VIEW, lags, NOW) == {
         "version": 1,
         "scope": "demo",
@@ -62,12 +62,12 @@ def test_document_has_the_agreed_form() -> None:
             {
                 "name": "pg2", "host": "10.0.0.12", "port": 5432, "timeline": 3,
                 "state": "streaming", "sync": False, "replay_lsn": "0/3000060",
-                "lag_bytes": 128, "lag_seconds": 0.25, "nofailover": False,
+                "lag_bytes": 128, "lag_seconds": 0.25, "missing_bytes": 32, "nofailover": False,
             },
             {
                 "name": "pg3", "host": "10.0.0.13", "port": 5432, "timeline": 3,
                 "state": "streaming", "sync": True, "replay_lsn": "0/1000000",
-                "lag_bytes": None, "lag_seconds": None, "nofailover": False,
+                "lag_bytes": None, "lag_seconds": None, "missing_bytes": None, "nofailover": False,
             },
         ],
         "sync_mode": "on",
