@@ -303,7 +303,7 @@ class Keeper:
     ) -> dict[str, Observation] | None:
         """What was observed of each pool; None when there is no such database any more."""
         try:
-            wanted = primaries(database)
+            wanted = primaries(database, f"cron {self._node.name}")
             connection = entry.connection
             if not is_on(connection, wanted) or connection is None:
                 if connection is not None:
@@ -323,7 +323,7 @@ class Keeper:
     def _is_dropped(self, database: str) -> bool:
         query = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
         with suppress(psycopg2.Error):
-            connection = connect(primaries("postgres"), self._terms.timeout)
+            connection = connect(primaries("postgres", "cron"), self._terms.timeout)
             try:
                 return connection.query(query, (database,), self._terms.timeout) == [(False,)]
             finally:
@@ -394,7 +394,7 @@ def give_back(
 ) -> bool:
     """Release the leases and tell the other nodes' keepers; False when it could not be done."""
     try:
-        connection = connect(primaries(database), terms.timeout)
+        connection = connect(primaries(database, "cron"), terms.timeout)
         try:
             released = connection.query(
                 statements.RELEASE,

@@ -58,10 +58,13 @@ def key(name: str) -> int:
     return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
-def primaries(database: str) -> tuple[dict[str, Any], ...]:
-    """The servers that may be the primary now; libpq refuses one that isn't."""
+def primaries(database: str, name: str) -> tuple[dict[str, Any], ...]:
+    """The servers that may be the primary now; libpq refuses one that isn't. PostgreSQL shows
+    the connection under ``name``."""
     found = servers(sql_db.connection_info_for(database)[1], topology())
-    return tuple({"target_session_attrs": "read-write", **one} for one in found)
+    extra = {"target_session_attrs": "read-write"}
+    shown = {"application_name": f"odoo-ha {name}"[:63]}
+    return tuple({**extra, **one, **shown} for one in found)
 
 
 def connect(wanted: Iterable[dict[str, Any]], timeout: float) -> SideConnection:
@@ -200,7 +203,7 @@ class Presence:
         session = self._session
         own = session is None or session.closed
         if own or session is None:
-            session = connect(primaries("postgres"), self._timeout)
+            session = connect(primaries("postgres", "cron"), self._timeout)
         try:
             session.query(f'SELECT "{function}"(%s, %s)', (channel, what), self._timeout)
         finally:
@@ -250,6 +253,5 @@ class Presence:
         return gone, lost
 
     def _parameters(self, name: str) -> tuple[dict[str, Any], ...]:
-        extra = {"application_name": f"odoo-ha {name}"[:63]}
-        extra |= {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
-        return tuple({**one, **extra} for one in primaries("postgres"))
+        extra = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
+        return tuple({**one, **extra} for one in primaries("postgres", name))

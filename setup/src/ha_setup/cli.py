@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ha_setup.attachments.command import attachments
 from ha_setup.cluster.layout import NETWORKS, POOLERS, Network, Pooler
+from ha_setup.cron.command import cron
 from ha_setup.drill.command import drill
 from ha_setup.progress import Progress
 from ha_setup.render.command import command as render
@@ -170,5 +171,6 @@ def demo_status(context: click.Context, state_dir: Path) -> None:
 
 cli.add_command(drill)
 cli.add_command(sessions)
+cli.add_command(cron)
 cli.add_command(attachments)
 cli.add_command(render)

@@ -1,0 +1,1 @@
+"""Showing and moving the leases of the scheduled actions."""
