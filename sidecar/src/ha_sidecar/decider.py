@@ -90,12 +90,11 @@ def _is_held(state: State, view: ClusterView) -> bool:
     return view.hold is not None and view.hold.leader == (last.name if last else view.leader)
 
 
-def is_planned(state: State, view: ClusterView | None, now: Moment) -> bool:
-    """Tell whether it is ``switching`` because a switchover was announced."""
-    if view is None or state.phase is not Phase.SWITCHING:
-        return False
-    switchover = view.switchover
-    return _is_held(state, view) or (switchover is not None and switchover.is_due(now.wall))
+def is_draining(state: State) -> bool:
+    """Tell whether ``ha-sidecar switchover`` holds new transactions and waits for open ones to end:
+    Patroni wasn't asked yet."""
+    held = state.phase is Phase.SWITCHING and state.unsettled == "hold"
+    return held and state.primary is not None
 
 
 def decide(

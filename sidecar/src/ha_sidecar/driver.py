@@ -11,7 +11,7 @@ import structlog
 
 from .actors import Actor, Published
 from .cluster import Source
-from .decider import decide, is_planned, target_of
+from .decider import decide, is_draining, target_of
 from .document import encode, topology
 from .election import EtcdWatcher, Sight
 from .errors import ThreadDied
@@ -143,20 +143,19 @@ class Driver:
                 self._publish(seen, now)
             else:
                 self._tell(action)
-        self._aim_actors(seen, now)
+        self._aim_actors(seen)
         if source != before.source:
             self._tell_source(source, before.source)
         self._check_identifier(sight)
         self._notifier.feed(now.monotonic)
 
-    def _aim_actors(self, seen: Observation, now: Moment) -> None:
+    def _aim_actors(self, seen: Observation) -> None:
         state = self._state
         if state.published_at is None:
             # As for the document: a restart is no outage.
             return
-        planned = is_planned(state, seen.view, now)
         published = Published(
-            state.phase, state.primary, state.memory.epoch, planned, source=seen.source
+            state.phase, state.primary, state.memory.epoch, is_draining(state), seen.source
         )
         for actor in self._actors:
             actor.aim(published)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import psycopg2
 import pytest
@@ -133,6 +134,19 @@ def test_it_holds_while_switching_and_follows_the_new_primary(
     assert answers(pooler, 3.0)
     assert where(pooler) == new.address
     assert time.monotonic() - started < 3.0
+
+
+def test_while_transactions_drain_it_still_connects(
+    servers: tuple[Postgres, Postgres], pooler: PgBouncer, begin: Callable[[], Actor]
+) -> None:
+    """One of them may need another connection to end, and the switchover waits for it."""
+    actor = begin()
+    settle(actor, servers[0], pooler)
+    actor.aim(replace(published(Phase.SWITCHING, servers[0]), draining=True))
+    time.sleep(1.0)
+    assert answers(pooler, 10.0)
+    actor.aim(published(Phase.SWITCHING, servers[0]))
+    wait_until(lambda: paused(pooler), timeout=30, what="paused")
 
 
 def test_an_open_transaction_delays_nobody_once_the_primary_is_proven(

@@ -18,7 +18,7 @@ from ha_sidecar.cluster import (
     Switchover,
     Target,
 )
-from ha_sidecar.decider import decide, is_planned, target_of
+from ha_sidecar.decider import decide, is_draining, target_of
 from ha_sidecar.errors import InvariantBroken
 from ha_sidecar.invariants import check_invariants
 from ha_sidecar.state import (
@@ -151,10 +151,10 @@ def test_hold_lasts_until_the_next_primary_is_proven_though_it_is_not_released(
 ) -> None:
     held = Hold("pg1", "pg2")
     assert stable.elect("pg1", hold=held).shown == ("switching", "pg1", 1)
-    assert is_planned(stable.state, stable.view, Moment(stable.now, START))
+    assert is_draining(stable.state)
     assert stable.answer("pg1", None).shown == ("switching", None, 1)
+    assert not is_draining(stable.state)
     assert stable.elect("pg2").shown == ("switching", None, 1)
-    assert is_planned(stable.state, stable.view, Moment(stable.now, START))
     assert stable.answer("pg2", 2).shown == ("stable", "pg2", 2)
     assert stable.pass_time(0.1).answer("pg2", 2).shown == ("stable", "pg2", 2)
     assert stable.elect("pg2", hold=None).shown == ("stable", "pg2", 2)
@@ -163,7 +163,15 @@ def test_hold_lasts_until_the_next_primary_is_proven_though_it_is_not_released(
 def test_released_hold_lets_the_old_primary_go_on_at_once(stable: Story) -> None:
     stable.elect("pg1", hold=Hold("pg1", "pg2"))
     assert stable.elect("pg1", hold=None).shown == ("stable", "pg1", 1)
-    assert not is_planned(stable.state, stable.view, Moment(stable.now, START))
+    assert not is_draining(stable.state)
+
+
+def test_transactions_drain_until_patroni_announces_the_switchover(stable: Story) -> None:
+    stable.elect("pg1", hold=Hold("pg1", "pg2"))
+    assert is_draining(stable.state)
+    stable.elect("pg1", hold=Hold("pg1", "pg2"), switchover=Switchover("pg1", "pg2"))
+    assert stable.shown == ("switching", "pg1", 1)
+    assert not is_draining(stable.state)
 
 
 def test_hold_for_another_than_the_primary_holds_nothing(stable: Story) -> None:

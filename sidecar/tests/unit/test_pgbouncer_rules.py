@@ -31,6 +31,14 @@ def test_stable_follows_and_trouble_after_it_is_held() -> None:
     assert wish is Wish.HOLD
 
 
+def test_what_drains_is_not_held() -> None:
+    memory, _ = decide(Memory(), Phase.STABLE, 0.0, LIMIT)
+    memory, wish = decide(memory, Phase.SWITCHING, 1.0, LIMIT, draining=True)
+    assert wish is Wish.FOLLOW
+    memory, wish = decide(memory, Phase.SWITCHING, 2.0, LIMIT)
+    assert wish is Wish.HOLD
+
+
 @pytest.mark.parametrize("phase", [Phase.SWITCHING, Phase.LOST])
 def test_a_sidecar_that_just_started_holds_nobody(phase: Phase) -> None:
     assert decide(Memory(), phase, 0.0, LIMIT)[1] is Wish.RUN

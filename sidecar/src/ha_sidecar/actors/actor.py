@@ -23,7 +23,8 @@ _log = structlog.get_logger("ha_sidecar.actors")
 
 @dataclass(frozen=True)
 class Published:
-    """What actors act on. ``planned``: it is ``switching`` because a switchover was announced.
+    """What actors act on. ``draining``: ``switching``, but open transactions may still end well on the
+    primary, and need all that they needed before.
 
     ``source`` SQL: the election can't be followed, only the primary known so far was proven.
     """
@@ -31,7 +32,7 @@ class Published:
     phase: Phase
     primary: Primary | None
     epoch: int
-    planned: bool = False
+    draining: bool = False
     source: Source = Source.ETCD
 
 

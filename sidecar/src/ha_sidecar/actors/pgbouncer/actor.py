@@ -68,7 +68,11 @@ class PgBouncer(Actor):
 
     def act(self, published: Published) -> bool:
         self._memory, wish = rules.decide(
-            self._memory, published.phase, time.monotonic(), self._pause_limit
+            self._memory,
+            published.phase,
+            time.monotonic(),
+            self._pause_limit,
+            draining=published.draining,
         )
         if wish is Wish.HOLD:
             return self._hold(published)

@@ -4,10 +4,14 @@
 published              before, in this process                     wish
 =====================  ==========================================  =======
 stable                 any                                         FOLLOW
+switching, draining    any                                         FOLLOW
 switching or lost      never stable                                RUN
 switching or lost      stable; held for less than ``limit``        HOLD
 switching or lost      stable; held for ``limit``                  RUN
 =====================  ==========================================  =======
+
+While open transactions drain before a switchover, Odoo itself holds new ones; an open one may need
+another connection to end, which a pause would keep from it until the switchover is called off.
 
 Invariants: nothing is held for longer than ``limit`` at one time; a sidecar that never saw the
 cluster stable (it just started, perhaps without etcd) holds nobody back.
@@ -37,9 +41,11 @@ class Memory:
     held_since: float | None = None
 
 
-def decide(memory: Memory, phase: Phase, now: float, limit: float) -> tuple[Memory, Wish]:
+def decide(
+    memory: Memory, phase: Phase, now: float, limit: float, *, draining: bool = False
+) -> tuple[Memory, Wish]:
     """Return the next memory and the wish; see the module's table. Times in seconds."""
-    if phase is Phase.STABLE:
+    if phase is Phase.STABLE or draining:
         return Memory(settled=True), Wish.FOLLOW
     if not memory.settled:
         return memory, Wish.RUN
