@@ -179,3 +179,16 @@ def test_with_s3_away_only_a_clear_error_for_attachments_is_excused() -> None:
     assert judge(Fault.STOP_S3, of(Action.ATTACHMENT_WRITE, "timeout")) != "pass"
     assert judge(Fault.STOP_S3, of(Action.ATTACHMENT_READ, "http_500")) != "pass"
     assert judge(Fault.STOP_S3, of(Action.WRITE, "rpc_error:x")) != "pass"
+
+
+@pytest.mark.parametrize("fault", [Fault.SLOW_S3, Fault.S3_ERRORS])
+def test_with_s3_ailing_a_file_may_be_refused_clearly_and_nothing_else(fault: Fault) -> None:
+    def verdict(action: Action, kind: str) -> str:
+        return judge(fault, [outcome(1, action=action, kind=kind)])
+
+    assert verdict(Action.ATTACHMENT_WRITE, "rpc_error:odoo.exceptions.UserError") == "pass"
+    assert verdict(Action.ATTACHMENT_READ, "http_503") == "pass"
+    for action in (Action.ATTACHMENT_WRITE, Action.ATTACHMENT_READ):
+        for kind in ("timeout", "http_500", "wrong_content", "disconnected"):
+            assert verdict(action, kind) != "pass"
+    assert verdict(Action.PAGE, "http_503") != "pass"
