@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from pathlib import Path
 
 import click
 
-from ha_setup.errors import SetupError
-from ha_setup.sessions.command import addons_path
+from ha_setup.odoo_command import become
 
 
 @click.command()
@@ -35,10 +31,5 @@ def cron(
     step-down: the node that runs the pool hands it over once its actions under way have ended,
     and does not take it back for 30 s. pause: no action of the pool is started until resume.
     """
-    program = shutil.which(odoo)
-    if program is None:
-        raise SetupError(f"--odoo {odoo}: no such command")
-    command = [program, f"--addons-path={addons_path(config)}", "ha_cron", verb, "-c", str(config)]
-    command += ["--pool", pool, *(["-d", database] if database else []), *["--json"] * as_json]
-    sys.stdout.flush()
-    os.execv(program, command)
+    arguments = [verb, "--pool", pool, *(["-d", database] if database else [])]
+    become(odoo, config, "ha_cron", [*arguments, *["--json"] * as_json])
