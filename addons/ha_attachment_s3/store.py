@@ -22,6 +22,7 @@ from .errors import StorageUnavailable
 from .location import Location
 from .refusal import remedy
 from .settings import Service, Settings
+from .status import counters
 
 _logger = logging.getLogger(__name__)
 
@@ -69,10 +70,16 @@ class Store:
         :raises StorageUnavailable: when it did not answer
         """
         if self._away:
+            counters.unsent += 1
             raise StorageUnavailable
+        started = time.monotonic()
         try:
-            return request()
+            answer = request()
+            counters.operations += 1
+            counters.seconds += time.monotonic() - started
+            return answer
         except _NO_CREDENTIALS as error:
+            counters.errors += 1
             _logger.error(
                 "S3 can't %s %s: set s3_access_key and s3_secret_key, or credentials where boto3 "
                 "looks for them: %s",
@@ -82,6 +89,7 @@ class Store:
             )
             raise StorageUnavailable from error
         except BotoCoreError as error:
+            counters.errors += 1
             _logger.error("S3 can't %s %s: %s", verb, location.store_fname, error)
             if isinstance(error, SILENT):
                 self.was_silent()
@@ -89,6 +97,7 @@ class Store:
 
     def refused(self, verb: str, location: Location, error: ClientError) -> StorageUnavailable:
         """Log the error with its remedy; what to raise."""
+        counters.errors += 1
         code = str(error.response["Error"].get("Code", ""))
         _logger.error(
             "S3 refuses to %s %s (%s): %s",
@@ -105,6 +114,7 @@ class Store:
             if self._away:
                 return
             self._away = True
+            counters.away += 1
         _logger.error("S3 at %s does not answer", self.service.name)
         threading.Thread(target=self._wait, name="ha_attachment_s3.wait", daemon=True).start()
 
@@ -122,6 +132,7 @@ class Store:
                 continue
             break
         self._away = False
+        counters.away -= 1
         _logger.warning(
             "S3 at %s answers again after %.0f s", self.service.name, time.monotonic() - since
         )
