@@ -40,7 +40,7 @@ class Settings:
         15.0,
         lease,
         "How long, in seconds, the node that runs the scheduled actions may be silent before "
-        "another node takes over. It is renewed three times in this time. The same on all nodes.",
+        "another node takes over. A node that dies is followed at once. The same on all nodes.",
         example="15s",
     )
     cron_pools: tuple[str, ...] = setting(
