@@ -254,6 +254,8 @@ def etcd(inventory: Inventory, name: str, host: Host) -> list[RenderedFile]:
         "initial-cluster-state": "new",
         "heartbeat-interval": ETCD_HEARTBEAT_MS,
         "election-timeout": ETCD_ELECTION_MS,
+        # With a file etcd 3.4 leaves the gateway out, through which Patroni and the sidecars speak.
+        "enable-grpc-gateway": True,
         "auto-compaction-mode": "periodic",
         "auto-compaction-retention": "1h",
         "logger": "zap",

@@ -29,7 +29,6 @@ HARDENING = (
     "RestrictSUIDSGID=yes",
     "LockPersonality=yes",
     "SystemCallArchitectures=native",
-    "UMask=0027",
 )
 UNPRIVILEGED = ("CapabilityBoundingSet=", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX")
 NO_DEVICES = "PrivateDevices=yes"
@@ -43,6 +42,7 @@ def unit(
     *,
     after: str = "network-online.target",
     secrets: Mapping[str, str] | None = None,
+    umask: str = "0027",
 ) -> RenderedFile:
     """A service that comes back however often it ends. `secrets`: name → file on the host."""
     lines = [
@@ -62,6 +62,7 @@ def unit(
         *(f"LoadCredential={key}:{file}" for key, file in (secrets or {}).items()),
         *service,
         *HARDENING,
+        f"UMask={umask}",
         "",
         "[Install]",
         "WantedBy=multi-user.target",
@@ -179,6 +180,8 @@ def _redis(inventory: Inventory, name: str, template: str, target: str) -> Rende
             NO_DEVICES,
         ],
         secrets={"redis": inventory.secrets.redis},
+        # When it rewrites its configuration, the passwords in it stay its own.
+        umask="0077",
     )
 
 
@@ -224,7 +227,7 @@ def _sidecar(inventory: Inventory, sidecar_unit: str) -> list[RenderedFile]:
             "",
         ]
     )
-    users = 'u ha-sidecar - "Odoo HA: sidecar"\n'
+    users = 'u ha-sidecar - "Sidecar of Odoo HA"\n'
     # PgBouncer, which runs as postgres, reads what the sidecar writes.
     users += "m postgres ha-sidecar\n" if pooled else ""
     return [
