@@ -23,13 +23,14 @@ except ModuleNotFoundError:
     sessions = None
 
 try:
+    from odoo.addons.ha_attachment_s3 import status as attachments
     from odoo.addons.ha_attachment_s3.settings import Settings as AttachmentSettings
 except ModuleNotFoundError:
-    AttachmentSettings = None
+    attachments = None
 
 try:
     from odoo.addons.ha_cron_leader import status as cron
-except ImportError:
+except ModuleNotFoundError:
     cron = None
 
 Facts = dict[str, Fact]
@@ -69,7 +70,22 @@ def _bus() -> Facts:
 
 
 def own() -> Facts:
-    """What this process alone counted, of its session store."""
+    """What this process alone counted, of its session store and of S3."""
+    return {**_session_store(), **_object_store()}
+
+
+def _object_store() -> Facts:
+    if attachments is None or not current(AttachmentSettings).s3_bucket:
+        return {}
+    counted = attachments.object_store()
+    away = counted.pop("away")
+    facts = {"s3:away": Fact(away, not away, "services", "datastore")}
+    for name, value in counted.items():
+        facts[f"s3:{name}"] = Fact(value, kind="datastore")
+    return facts
+
+
+def _session_store() -> Facts:
     counted = sessions.session_store() if sessions is not None else {"state": "none"}
     state = counted.pop("state")
     if state == "none":
@@ -81,7 +97,7 @@ def own() -> Facts:
 
 
 def _attachments() -> Facts:
-    settings = current(AttachmentSettings) if AttachmentSettings is not None else None
+    settings = current(AttachmentSettings) if attachments is not None else None
     if settings is None or not settings.s3_bucket:
         return {}
     directory = Path(

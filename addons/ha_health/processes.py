@@ -6,7 +6,7 @@ from typing import Any
 from odoo import http, sql_db
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from .facts import failover, sessions
+from .facts import attachments, failover, sessions
 
 _FAILOVER = {
     "held": ("requests_held", "Requests that waited for a database."),
@@ -24,6 +24,14 @@ _SESSIONS = {
     "fallback_reads": ("sessions_fallback_reads", "Sessions read from PostgreSQL instead."),
     "fallback_writes": ("sessions_fallback_writes", "Sessions written to PostgreSQL instead."),
     "adopted": ("sessions_adopted", "Sessions that Redis took over."),
+    "slow_operations": ("sessions_slow_operations", "Operations that took Redis long."),
+    "degraded_seconds": ("sessions_degraded_seconds", "Seconds without Redis."),
+}
+_ATTACHMENTS = {
+    "operations": ("s3_operations", "Operations that S3 answered."),
+    "seconds": ("s3_operations_seconds", "Seconds that these took."),
+    "errors": ("s3_errors", "Operations that failed."),
+    "unsent": ("s3_unsent", "Operations not sent because S3 is away."),
 }
 
 
@@ -35,7 +43,7 @@ class Report:
         self._brought: dict[str, float] = {}
         self._counters = {
             name: Counter(f"odoo_ha_{name}", about, registry=self._registry)
-            for group in (_FAILOVER, _SESSIONS)
+            for group in (_FAILOVER, _SESSIONS, _ATTACHMENTS)
             for name, about in group.values()
         }
         self._pool = Gauge(
@@ -48,6 +56,12 @@ class Report:
         self._degraded = Gauge(
             "odoo_ha_sessions_degraded_processes",
             "Processes that do without Redis now.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._s3_away = Gauge(
+            "odoo_ha_s3_away_processes",
+            "Processes to which S3, or its replica, is away now.",
             registry=self._registry,
             multiprocess_mode="livesum",
         )
@@ -69,6 +83,10 @@ class Report:
             state = counted.pop("state")
             self._degraded.set(state not in ("none", "closed"))
             self._count(_SESSIONS, counted)
+        if attachments is not None:
+            counted = attachments.object_store()
+            self._s3_away.set(counted["away"] > 0)
+            self._count(_ATTACHMENTS, counted)
         for name, pool in (("primary", sql_db._Pool), ("replica", sql_db._Pool_readonly)):
             if pool is not None:
                 self._pool.labels(name).set(len(pool._connections))

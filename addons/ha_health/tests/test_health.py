@@ -25,6 +25,10 @@ class TestHealth(HttpCase):
             self.assertEqual(self.url_open("/web/health").status_code, 200)
             self.assertEqual(self.url_open("/web/health?probe=live").status_code, 200)
 
+    def test_without_a_token_there_are_no_metrics(self):
+        with patch.object(http.Request, "_post_init", side_effect=AssertionError("built")):
+            self.assertEqual(self.url_open("/web/metrics").status_code, 404)
+
     def test_no_cookie_is_set(self):
         self.assertNotIn("Set-Cookie", self.url_open("/web/health").headers)
 

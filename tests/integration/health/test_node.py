@@ -78,7 +78,7 @@ def node(
             "node_id": "odoo-a",
             "drain_path": base / "drain",
             "health_interval": 0.3,
-            "health_trusted_networks": "127.19.250.0/24",
+            "health_trusted_networks": "127.20.0.0/24",
             "health_trusted_proxies": "127.19.0.0/16",
             # Nobody listens there.
             "redis_url": f"redis://{address}:{nobody}",
@@ -298,11 +298,11 @@ def test_through_nginx(node: Node) -> None:
         def ask(path: str, source: str, headers: str = "") -> Answer:
             return probe(server, path, headers=headers, source=source)
 
-        assert "checks" in ask("/web/health", "127.19.250.9").json
+        assert "checks" in ask("/web/health", "127.20.0.9").json
         assert ask("/web/health", "127.0.0.9").json == {"status": "pass"}
-        spoofed = "X-Forwarded-For: 127.19.250.9\r\n"
+        spoofed = "X-Forwarded-For: 127.20.0.9\r\n"
         assert ask("/web/health", "127.0.0.9", spoofed).json == {"status": "pass"}
-        assert ask("/silent/", "127.19.250.9").json == {"status": "pass"}
+        assert ask("/silent/", "127.20.0.9").json == {"status": "pass"}
         assert kube_probe(server, "/web/health")
 
 
