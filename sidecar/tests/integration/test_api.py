@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -130,8 +131,40 @@ def test_metrics_tell_of_a_failover(own_cluster: Cluster, caller: Caller) -> Non
             lambda: page().get("ha_sidecar_etcd_rereads_total{reason=silent}", 0) >= 1,
             timeout=5, what="silence made it read again",
         )  # fmt: skip
+        wait_until(
+            lambda: page().get("ha_sidecar_replica_lag_bytes{replica=pg2}") == 0,
+            timeout=30, what="pg2 streams",
+        )  # fmt: skip
+        well = page()
+        assert well["ha_sidecar_failover_candidates"] == 1
+        assert well["ha_sidecar_failover_data_loss{loss=none}"] == 1
+        assert well["ha_sidecar_replica_sync{replica=pg2}"] == 1
+        known = json.loads(caller.get("/status", TOKEN)[1])
+        assert known["topology"]["failover"] == {
+            "candidates": ["pg2"], "data_loss": "none", "loss_bytes": 0
+        }  # fmt: skip
+        own_cluster.write("config", {"ttl": 20, "synchronous_mode": False})
+        wait_until(
+            lambda: page()["ha_sidecar_failover_data_loss{loss=possible}"] == 1,
+            timeout=30, what="asynchronous replication may lose something",
+        )  # fmt: skip
+        # What it has and did not replay yet isn't lost; what it has not, is.
+        own_cluster.servers["pg2"].freeze()
+        own_cluster.servers["pg1"].execute(
+            "CREATE TABLE lag AS SELECT generate_series(1, 9999) AS n"
+        )
+        wait_until(
+            lambda: page().get("ha_sidecar_failover_loss_bytes", 0) > 100_000,
+            timeout=30, what="what it lacks is counted",
+        )  # fmt: skip
+        assert page()["ha_sidecar_failover_data_loss{loss=likely}"] == 1
+        own_cluster.servers["pg2"].thaw()
+        wait_until(
+            lambda: page()["ha_sidecar_failover_loss_bytes"] == 0, timeout=30, what="it caught up"
+        )
         own_cluster.servers["pg1"].freeze()
         sidecar.wait_for(state="lost", timeout=3)
+        assert page()["ha_sidecar_failover_data_loss{loss=unknown}"] == 1
         wait_until(
             lambda: page()["ha_sidecar_seconds_since_proof"] > 2, timeout=5, what="an old proof"
         )
@@ -144,3 +177,4 @@ def test_metrics_tell_of_a_failover(own_cluster: Cluster, caller: Caller) -> Non
         # The first primary was a change, too: from none.
         assert last["ha_sidecar_primary_changes_total"] == 2
         assert last["ha_sidecar_probes_total{result=failed}"] >= 1
+        assert last["ha_sidecar_failover_data_loss{loss=no failover}"] == 1
