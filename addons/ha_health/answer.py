@@ -35,8 +35,7 @@ def health(
     if question.probe != "live":
         asked.wait_for_first_look()
     now, clock = time.monotonic(), time.time()
-    budget, waiting = process.held()
-    holding = Holding(budget, outage_since(sampler.topology, now, clock))
+    holding = Holding(process.hold_budget(), outage_since(sampler.topology, now, clock))
     facts, observed_at = sampler.observed
     verdict = judge(
         question,
@@ -65,7 +64,15 @@ def health(
     ):
         return _send_json(environ, start_response, status, body)
     replica = samplers.replica.memory if samplers.replica else None
-    seen = Seen(asked.memory, replica, sampler.topology, facts, observed_at, own(), waiting)
+    seen = Seen(
+        asked.memory,
+        replica,
+        sampler.topology,
+        facts,
+        observed_at,
+        own(),
+        process.held_requests(),
+    )
     body |= details(question, verdict, seen, node_id(), now, clock)
     return _send_json(environ, start_response, status, body, "application/health+json")
 
@@ -77,7 +84,7 @@ def page(
     if not knows_token(environ, settings.health_token):
         return _send(environ, start_response, HTTPStatus.NOT_FOUND, b"Not Found\n", "text/plain")
     try:
-        data, kind = metrics.page(process.samplers(), process.held()[1])
+        data, kind = metrics.page(process.samplers(), process.held_requests())
     except metrics.Unavailable as error:
         text = f"{error}\n".encode()
         return _send(environ, start_response, HTTPStatus.NOT_IMPLEMENTED, text, "text/plain")

@@ -67,11 +67,14 @@ def is_worker() -> bool:
     return bool(config["workers"]) and not getattr(odoo, "evented", False)
 
 
-def held() -> tuple[float | None, int]:
-    """(hold budget in seconds or None, requests that wait now)."""
-    if failover is None:
-        return None, 0
-    return current(FailoverSettings).hold_timeout, failover.held_requests()
+def hold_budget() -> float | None:
+    """Seconds for which requests wait for a database; None where they don't."""
+    return current(FailoverSettings).hold_timeout if failover is not None else None
+
+
+def held_requests() -> int:
+    """How many wait now. It costs a system call for each that may (hold_limit)."""
+    return failover.held_requests() if failover is not None else 0
 
 
 def _topology() -> dict[str, Any] | None:
