@@ -25,17 +25,17 @@ class Busy:
         self._descriptor = descriptor
         self._table = mmap.mmap(descriptor, _ROWS * _ROW.size)
         self._pid = 0
-        self._row = 0
+        self._row: int | None = None
 
     def begin(self) -> None:
         """This worker has something to do."""
         if self._pid != os.getpid():
             self._claim()
-        _ROW.pack_into(self._table, self._row, self._pid, 1)
+        self._write(1)
 
     def end(self) -> None:
         """It has not any more."""
-        _ROW.pack_into(self._table, self._row, self._pid, 0)
+        self._write(0)
 
     def count(self) -> int:
         """The workers that are busy now, in all processes."""
@@ -47,9 +47,13 @@ class Busy:
         """Take a row that is nobody's, once in a process's life."""
         with open(f"/proc/self/fd/{self._descriptor}", "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            taken = next(row for row, pid, _busy in self._rows() if not pid or not _is_alive(pid))
-            self._pid, self._row = os.getpid(), taken
-            _ROW.pack_into(self._table, taken, self._pid, 0)
+            free = (row for row, pid, _busy in self._rows() if not pid or not _is_alive(pid))
+            self._pid, self._row = os.getpid(), next(free, None)
+            self._write(0)
+
+    def _write(self, busy: int) -> None:
+        if self._row is not None:  # else there are more workers than rows
+            _ROW.pack_into(self._table, self._row, self._pid, busy)
 
     def _rows(self) -> list[tuple[int, int, int]]:
         places = range(0, _ROWS * _ROW.size, _ROW.size)

@@ -54,8 +54,9 @@ def prepare() -> None:
         return
     if _directory is not None:
         return
-    _sweep(Path(tempfile.gettempdir()))
-    _directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    mine = f"{_PREFIX}{os.getpid()}-"
+    _sweep(Path(tempfile.gettempdir()), mine)
+    _directory = Path(tempfile.mkdtemp(prefix=mine))
     os.environ[_VARIABLE] = str(_directory)
     atexit.register(_remove, _directory, os.getpid())
 
@@ -136,11 +137,11 @@ def _add_up_ended(directory: Path) -> None:
         file.unlink()
 
 
-def _sweep(parent: Path) -> None:
-    """Remove what servers left that were killed."""
+def _sweep(parent: Path, mine: str) -> None:
+    """Remove what servers left that were killed, and what this one had before it reloaded itself."""
     for left in parent.glob(f"{_PREFIX}*"):
         pid = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdigit() and not _is_alive(int(pid)):
+        if left.name.startswith(mine) or (pid.isdigit() and not _is_alive(int(pid))):
             shutil.rmtree(left, ignore_errors=True)
 
 
