@@ -155,6 +155,12 @@ class Settings:
     s3_timeout: float = setting(
         10.0, parse.seconds, "How long S3 may stay silent during one request."
     )
+    s3_slow: float = setting(
+        4.0,
+        parse.seconds,
+        "An operation that takes longer makes S3 count as slow. Half of a node's workers at a time "
+        "may then wait for it, others get a clear error at once: pages go on.",
+    )
     s3_attempts: int = setting(
         3, parse.integer(minimum=1), "How often one operation is tried, the first time included."
     )

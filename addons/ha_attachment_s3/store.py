@@ -1,9 +1,11 @@
 """One S3 service: its client, and the one place where its failures are met."""
 
+import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -17,12 +19,14 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from odoo.tools import config
 
 from .errors import StorageUnavailable
 from .location import Location
 from .refusal import remedy
 from .settings import Service, Settings
 from .status import counters
+from .turns import NoTurn, Turns
 
 _logger = logging.getLogger(__name__)
 
@@ -54,6 +58,7 @@ class Store:
         self.attempts = settings.s3_attempts
         self.client = client_of(service, settings, self.attempts)
         self._settings = settings
+        self._turns = _turns(service, settings.s3_slow)
         self._away = False
         self._lock = threading.Lock()
 
@@ -74,10 +79,19 @@ class Store:
             raise StorageUnavailable
         started = time.monotonic()
         try:
-            answer = request()
+            with self._turns.turn():
+                answer = request()
             counters.operations += 1
             counters.seconds += time.monotonic() - started
             return answer
+        except NoTurn as error:
+            counters.unsent += 1
+            _logger.warning(
+                "S3 is slow, and other workers wait for it: no attempt to %s %s",
+                verb,
+                location.store_fname,
+            )
+            raise StorageUnavailable from error
         except _NO_CREDENTIALS as error:
             counters.errors += 1
             _logger.error(
@@ -136,6 +150,13 @@ class Store:
         _logger.warning(
             "S3 at %s answers again after %.0f s", self.service.name, time.monotonic() - since
         )
+
+
+def _turns(service: Service, slow: float) -> Turns:
+    """Of the workers: in one process with threads they don't wait for each other."""
+    place = hashlib.sha256(f"{service.name} {service.bucket}".encode()).hexdigest()[:16]
+    directory = Path(config["data_dir"]) / "ha_attachment_turns" / place
+    return Turns(directory, -(-config["workers"] // 2) if config["workers"] else 0, slow)
 
 
 def client_of(service: Service, settings: Settings, attempts: int) -> Any:
