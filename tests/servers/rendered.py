@@ -72,8 +72,8 @@ class RenderedHost:
         self.root = self.base / "root"
         upper = self.base / "upper"
         shutil.copytree(files, upper)
-        for path, text in (extra or {}).items():
-            file = upper / path.lstrip("/")
+        for place, text in (extra or {}).items():
+            file = upper / place.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             file.chmod(0o755 if text.startswith("#!") else 0o400)
@@ -134,6 +134,10 @@ class RenderedHost:
         self._machine.kill()
         for service in self.services.values():
             service.kill()
+
+    @property
+    def alive(self) -> bool:
+        return self._machine.is_running()
 
     @property
     def pid(self) -> int:

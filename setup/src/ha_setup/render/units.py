@@ -1,74 +1,12 @@
-"""systemd's units, users and logrotate. Needs systemd 252 (Debian 12) or newer. Pure."""
+"""The units of each host, systemd's users, and logrotate. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from ha_setup.inventory import Host, Inventory
-from ha_setup.render import firewall, haproxy, redis
-from ha_setup.render.files import LIBRARY, PROGRAM, RenderedFile
+from ha_setup.render import balancer_units, firewall, redis
+from ha_setup.render.files import PROGRAM, RenderedFile
 from ha_setup.render.odoo import environment
-
-STARTER = f"{LIBRARY}/start-with-secrets"
-UNITS = "/etc/systemd/system"
-
-#: What no service of the cluster needs.
-HARDENING = (
-    "NoNewPrivileges=yes",
-    "ProtectSystem=strict",
-    "ProtectHome=yes",
-    "PrivateTmp=yes",
-    "ProtectClock=yes",
-    "ProtectHostname=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelTunables=yes",
-    "ProtectControlGroups=yes",
-    "RestrictNamespaces=yes",
-    "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
-    "LockPersonality=yes",
-    "SystemCallArchitectures=native",
-)
-UNPRIVILEGED = ("CapabilityBoundingSet=", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX")
-NO_DEVICES = "PrivateDevices=yes"
-
-
-def unit(
-    name: str,
-    description: str,
-    start: str,
-    service: Sequence[str],
-    *,
-    after: str = "network-online.target",
-    secrets: Mapping[str, str] | None = None,
-    umask: str = "0027",
-) -> RenderedFile:
-    """A service that comes back however often it ends. `secrets`: name → file on the host."""
-    lines = [
-        "# Written by `odoo-ha render`; change the inventory instead.",
-        "[Unit]",
-        f"Description={description}",
-        f"After={after}",
-        "Wants=network-online.target",
-        "StartLimitIntervalSec=0",
-        "",
-        "[Service]",
-        f"ExecStart={start}",
-        "Restart=always",
-        "RestartSec=1s",
-        # Wrong settings don't get better by trying again.
-        "RestartPreventExitStatus=78",
-        *(f"LoadCredential={key}:{file}" for key, file in (secrets or {}).items()),
-        *service,
-        *HARDENING,
-        f"UMask={umask}",
-        "",
-        "[Install]",
-        "WantedBy=multi-user.target",
-        "",
-    ]
-    return RenderedFile(f"{UNITS}/{name}.service", "\n".join(lines))
+from ha_setup.render.unit import NO_DEVICES, STARTER, UNITS, UNPRIVILEGED, unit
 
 
 def files(
@@ -92,7 +30,7 @@ def files(
         if inventory.odoo.pooler != "none":
             found.append(_pgbouncer(inventory))
     if "balancer" in host.roles:
-        found += _balancer(inventory)
+        found += balancer_units.files(inventory)
     if inventory.firewall.enabled:
         found.append(_firewall())
     if set(host.roles) - {"etcd", "balancer"}:
@@ -257,85 +195,6 @@ def _pgbouncer(inventory: Inventory) -> RenderedFile:
         ],
         secrets={"odoo_database": secrets.odoo_database, "probe": secrets.probe},
     )
-
-
-def _balancer(inventory: Inventory) -> list[RenderedFile]:
-    found = []
-    software = inventory.balancer.software
-    bind = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_CHOWN"
-    if haproxy.is_used(inventory):
-        config = "/etc/haproxy/haproxy.cfg"
-        found.append(
-            unit(
-                "haproxy",
-                "HAProxy",
-                f"/usr/sbin/haproxy -Ws -f {config} -p /run/haproxy/haproxy.pid",
-                [
-                    "Type=notify",
-                    f"ExecReload=/usr/sbin/haproxy -c -q -f {config}",
-                    "ExecReload=/bin/kill -USR2 $MAINPID",
-                    "KillMode=mixed",
-                    "LimitNOFILE=65536",
-                    "RuntimeDirectory=haproxy",
-                    f"{bind} CAP_SYS_CHROOT CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL",
-                    NO_DEVICES,
-                ],
-            )
-        )
-    if software == "nginx":
-        found.append(
-            unit(
-                "nginx",
-                "nginx",
-                "/usr/sbin/nginx -g 'daemon off;'",
-                [
-                    "Type=simple",
-                    "ExecStartPre=/usr/sbin/nginx -t -q",
-                    "ExecReload=/bin/kill -HUP $MAINPID",
-                    "KillMode=mixed",
-                    "LimitNOFILE=65536",
-                    "RuntimeDirectory=nginx",
-                    "LogsDirectory=nginx",
-                    "StateDirectory=nginx",
-                    f"{bind} CAP_DAC_OVERRIDE CAP_KILL",
-                    NO_DEVICES,
-                ],
-            )
-        )
-    if software == "traefik":
-        found.append(
-            unit(
-                "traefik",
-                "Traefik",
-                "/usr/local/bin/traefik --configFile=/etc/traefik/traefik.yml",
-                [
-                    "Type=simple",
-                    "LimitNOFILE=65536",
-                    "User=traefik",
-                    "AmbientCapabilities=CAP_NET_BIND_SERVICE",
-                    "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
-                    NO_DEVICES,
-                ],
-            )
-        )
-    if inventory.balancer.virtual_address:
-        found.append(
-            unit(
-                "keepalived",
-                "keepalived, which moves the balancers' address",
-                "/usr/sbin/keepalived --dont-fork --log-console",
-                [
-                    "Type=simple",
-                    "ExecReload=/bin/kill -HUP $MAINPID",
-                    "KillMode=mixed",
-                    "RuntimeDirectory=keepalived",
-                    "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BROADCAST CAP_KILL",
-                    "ReadWritePaths=/run",
-                ],
-                after=f"network-online.target {software}.service",
-            )
-        )
-    return found
 
 
 def _firewall() -> RenderedFile:
