@@ -118,8 +118,8 @@ class Settings:
         "{db}/{uuid}",
         _prefix,
         "Where in the bucket this database's objects lie; {db} is the database's name, {uuid} its "
-        "system parameter database.uuid. Garbage collection never leaves this prefix, so a copy "
-        "with another uuid can't delete the original's objects.",
+        "system parameter database.uuid. A part that names the database's owner follows: no copy "
+        "of a database deletes the original's objects, whatever is set here.",
     )
     s3_company_buckets: tuple[tuple[int, str], ...] = setting(
         (),

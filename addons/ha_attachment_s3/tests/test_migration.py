@@ -9,6 +9,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..errors import StorageUnavailable
 from ..location import is_remote, parse
 from .common import InBucket
 
@@ -279,8 +280,6 @@ class TestMigration(InBucket, TransactionCase):
 
     @mute_logger("odoo.addons.ha_attachment_s3.bucket", "odoo.addons.ha_attachment_s3.store")
     def test_an_outage_ends_it_and_it_goes_on_later(self):
-        from ..errors import StorageUnavailable
-
         working = self.settings
         self.s3_goes_away()
         with self.assertRaises(StorageUnavailable):
@@ -290,6 +289,23 @@ class TestMigration(InBucket, TransactionCase):
         self._migrate("s3")
         self.assertEqual(set(self._where().values()), {"s3"})
         self._check_contents()
+
+    @mute_logger("odoo.addons.ha_attachment_s3.bucket", "odoo.addons.ha_attachment_s3.store")
+    def test_what_s3_cannot_give_is_read_from_the_old_filestore(self):
+        chosen = next(iter(self.contents))
+        self._migrate("s3")
+        with self.registry_cursor() as cr:
+            attachment = api.Environment(cr, SUPERUSER_ID, {})["ir.attachment"].browse(chosen)
+            path = attachment._full_path(f"{attachment.checksum[:2]}/{attachment.checksum}")
+            self.s3_goes_away()
+            self.assertEqual(attachment.raw, self.contents[chosen])
+            self.assertEqual(attachment._to_http_stream().read(), self.contents[chosen])
+            with open(path, "wb") as file:
+                file.write(b"damaged")
+            attachment.invalidate_recordset()
+            with self.assertRaises(StorageUnavailable):
+                self.assertTrue(attachment.raw)
+        os.unlink(path)
 
     def test_the_button_and_the_scheduled_action(self):
         with self.registry_cursor() as cr:
