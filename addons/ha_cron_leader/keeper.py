@@ -82,6 +82,7 @@ class Keeper:
         self._presence = Presence(node, terms.timeout)
         self._suspects: dict[str, float] = {}
         self._summary = facts.Summary(node.name, node.pools)
+        self._reachable = True
         self._ended = False
 
     def start(self, databases: Iterable[str] = ()) -> None:
@@ -168,7 +169,8 @@ class Keeper:
         if self._orphaned():
             return
         now = time.monotonic()
-        if self._presence.ensure(now):
+        # While no database answers, the time is theirs.
+        if self._reachable and self._presence.ensure(now):
             for entry in self._entries.values():
                 if entry.leads:
                     entry.ask_now()  # the row shall know the new session
@@ -205,16 +207,22 @@ class Keeper:
         moments = [now + (_HAND_OVER if hurry else _LONGEST), *self._suspects.values()]
         if not self._node.board.leaving:
             moments += [entry.due for entry in self._entries.values()]
-        poll = select.poll()
-        for one in (*watched, *self._presence.sockets()):
-            poll.register(one, select.POLLIN)
-        poll.poll(max(0, int((min(moments) - now) * 1000) + 1))
-        for database in self._node.woken_for() - {""}:
+        if not self._take_in():
+            poll = select.poll()
+            for one in (*watched, *self._presence.sockets()):
+                poll.register(one, select.POLLIN)
+            poll.poll(max(0, int((min(moments) - now) * 1000) + 1))
+            self._take_in()
+
+    def _take_in(self) -> bool:
+        """What the node's processes and the other nodes said; False when there was nothing."""
+        woken = self._node.woken_for() - {""}
+        for database in woken:
             self._add(database)
             self._ask_if_worth(self._entries[database])
-        for what in self._presence.hear():
-            if what in self._entries:
-                self._entries[what].ask_now()
+        heard = self._presence.hear()
+        for what in heard & self._entries.keys():
+            self._entries[what].ask_now()
         gone, lost = self._presence.ended()
         for entry in self._entries.values():
             if entry.holders & lost:
@@ -227,6 +235,7 @@ class Keeper:
                 if holder in entry.holders:
                     entry.gone = holder
                     entry.ask_now()
+        return bool(woken or heard or gone or lost)
 
     def _ask_if_worth(self, entry: _Entry) -> None:
         now = time.monotonic()
@@ -309,8 +318,11 @@ class Keeper:
                 if connection is not None:
                     connection.close()  # the primary is another server now
                 entry.connection = connection = connect(wanted, self._terms.timeout)
-            return self._observe(database, connection, entry, pools)
+            seen = self._observe(database, connection, entry, pools)
+            self._reachable = True
+            return seen
         except psycopg2.Error as error:
+            self._reachable = False
             if entry.connection is not None:
                 entry.connection.close()
                 entry.connection = None
@@ -373,9 +385,11 @@ class Keeper:
         paused: bool, yields: bool, present: bool,
     ) -> Observation:  # fmt: skip
         if granted:
+            if self._presence.server and not present:
+                self._presence.close()  # it is on another server, which isn't the primary any more
             return Granted(token, sent_at, paused, yields)
-        suspected = holder in self._suspects
-        watched = present and (suspected or self._presence.watch(holder))
+        other = present and holder != self._node.holder
+        watched = other and (holder in self._suspects or self._presence.watch(holder))
         return Held(holder, remaining, watched)
 
 

@@ -139,7 +139,9 @@ class Presence:
         def ask(statement: str, *arguments: Any) -> Any:
             return session.query(statement, arguments, self._timeout)
 
-        ((pid, server),) = ask("SELECT pg_backend_pid(), pg_postmaster_start_time()::text")
+        ((pid, server),) = ask(
+            "SELECT pg_backend_pid(), extract(epoch FROM pg_postmaster_start_time())::text"
+        )
         if pid != session.backend_pid:
             _logger.info("The database is behind a pooler: a dead node's lease has to run out")
             self._next_try += _AGAIN_POOLED

@@ -43,7 +43,7 @@ WITH wanted AS (
     SELECT pool, (position - 1)::int AS rank
       FROM unnest(%(pools)s::varchar[]) WITH ORDINALITY AS served (pool, position)
 ), session AS (
-    SELECT CASE WHEN pg_postmaster_start_time()::text = %(server)s
+    SELECT CASE WHEN extract(epoch FROM pg_postmaster_start_time())::text = %(server)s
            THEN pg_postmaster_start_time() AT TIME ZONE 'UTC' END AS server_start
 ), gone AS (
     SELECT %(gone)s::varchar AS holder

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -42,6 +43,8 @@ from .cron_ledger import (
 
 DATABASE = "faults"
 FROZEN_S = 40.0
+#: For a node's start on a busy machine.
+START_S = 400.0
 LEASE_S = 15.0
 CLOCK_OFF = "+300s"
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
@@ -55,10 +58,13 @@ def say(text: str) -> None:
 class Scene:
     """The servers, and the faults as verbs."""
 
-    def __init__(self, running: ExitStack, variant: Variant, jobs: int, frozen: float) -> None:
+    def __init__(
+        self, running: ExitStack, variant: Variant, jobs: int, frozen: float, workers: int
+    ) -> None:
         self.running = running
         self.variant = variant
         self.frozen = frozen
+        self.workers = workers
         self.primary = running.enter_context(Postgres())
         self.primary.execute("ALTER SYSTEM SET track_commit_timestamp = on")
         self.primary.stop()
@@ -72,7 +78,9 @@ class Scene:
         if variant == "suite":
             self.execute(GRANTS)
         for node in self.nodes:
-            running.enter_context(node)
+            running.push(node)
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(lambda node: node.start(timeout=START_S), self.nodes))
         self._add_jobs(jobs)
         self._synchronous()
 
@@ -87,7 +95,7 @@ class Scene:
             [self.primary, self.replica],
             DATABASE,
             variant=self.variant,
-            workers=1,
+            workers=self.workers,
             ha=suite if self.variant == "suite" else {},
             options={
                 "db_app_name": name,
@@ -139,7 +147,7 @@ class Scene:
         node = self.leader()
         node.kill()
         time.sleep(5)
-        node.start(timeout=180)
+        node.start(timeout=START_S)
 
     def freeze_leader(self) -> None:
         node = self.leader()
@@ -202,13 +210,21 @@ class Scene:
 
 
 def run(
-    variant: Variant, minutes: float, jobs: int, seed: int, faults: Sequence[str], frozen: float
+    variant: Variant,
+    minutes: float,
+    jobs: int,
+    seed: int,
+    faults: Sequence[str],
+    frozen: float = FROZEN_S,
+    workers: int = 1,
 ) -> tuple[list[Run], Findings]:
     """Bring it up, break it for ``minutes``, and judge."""
     chance = random.Random(seed)
     with ExitStack() as running:
-        scene = Scene(running, variant, jobs, frozen)
-        wait_until(lambda: scene.execute("SELECT FROM job_ledger"), timeout=120, what="jobs run")
+        scene = Scene(running, variant, jobs, frozen, workers)
+        wait_until(
+            lambda: scene.execute("SELECT FROM job_ledger"), timeout=START_S, what="jobs run"
+        )
         verbs: dict[str, Callable[[], None]] = {name: getattr(scene, name) for name in faults}
         deadline = time.monotonic() + minutes * 60
         done: Counter[str] = Counter()
@@ -249,11 +265,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(1000))
+    parser.add_argument("--workers", type=int, default=1, help="0 is the threaded server")
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=FAULTS)
     chosen = parser.parse_args(arguments)
     try:
         _, findings = run(
-            chosen.variant, chosen.minutes, chosen.jobs, chosen.seed, chosen.faults, FROZEN_S
+            chosen.variant,
+            chosen.minutes,
+            chosen.jobs,
+            chosen.seed,
+            chosen.faults,
+            workers=chosen.workers,
         )
     except psycopg2.Error as error:
         say(f"the drill itself failed: {error}")

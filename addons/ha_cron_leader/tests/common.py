@@ -52,7 +52,7 @@ class LeaseCase(TransactionCase):
         return (connection or self.side).query(statements.ACQUIRE, arguments, timeout + 1)
 
     def server_start(self):
-        return self.sql("SELECT pg_postmaster_start_time()::text")[0][0]
+        return self.sql("SELECT extract(epoch FROM pg_postmaster_start_time())::text")[0][0]
 
     def release(self, holder, why="stopped"):
         arguments = {"pools": [self.pool], "holder": holder, "why": why, "timeout_ms": 1000}

@@ -86,7 +86,7 @@ class TestStatements(LeaseCase):
     def test_a_session_on_another_server_proves_nothing(self):
         """After a failover or a restart all of those locks are gone."""
         session = self.watched_session("one/1")
-        self.acquire("one/1", session=session, server="2001-01-01 00:00:00+00")
+        self.acquire("one/1", session=session, server="978307200.000000")
         session.close()
         *_, present = self.acquire("one/1")
         self.assertFalse(present)
