@@ -9,6 +9,7 @@ import fcntl
 import mmap
 import os
 import struct
+from contextlib import suppress
 
 import odoo
 
@@ -40,14 +41,14 @@ class Busy:
     def count(self) -> int:
         """The workers that are busy now, in all processes."""
         return sum(
-            1 for _row, pid, busy in self._rows() if busy and pid != self._pid and _is_alive(pid)
+            1 for _row, pid, busy in self._rows() if busy and pid != self._pid and is_alive(pid)
         )
 
     def _claim(self) -> None:
         """Take a row that is nobody's, once in a process's life."""
         with open(f"/proc/self/fd/{self._descriptor}", "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            free = (row for row, pid, _busy in self._rows() if not pid or not _is_alive(pid))
+            free = (row for row, pid, _busy in self._rows() if not pid or not is_alive(pid))
             self._pid, self._row = os.getpid(), next(free, None)
             self._write(0)
 
@@ -63,21 +64,13 @@ class Busy:
 def share() -> Busy:
     """Make the node's table, before the fork; in the gevent process, find its master's."""
     if getattr(odoo, "evented", False) and _VARIABLE in os.environ:
-        try:
+        with suppress(OSError):  # the master is gone: this process soon is, too
             return Busy(os.open(os.environ[_VARIABLE], os.O_RDWR | os.O_CLOEXEC))
-        except OSError:
-            pass  # the master is gone: this process soon is, too
     descriptor = os.memfd_create("ha_health.busy")
     os.truncate(descriptor, _ROWS * _ROW.size)
     os.environ[_VARIABLE] = f"/proc/{os.getpid()}/fd/{descriptor}"
     return Busy(descriptor)
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def is_alive(pid: int) -> bool:
+    return os.path.exists(f"/proc/{pid}")

@@ -21,6 +21,7 @@ from pathlib import Path
 import odoo
 from odoo.addons.ha_base import background
 
+from .busy import is_alive
 from .sampler import Samplers
 
 _logger = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ def _add_up_ended(directory: Path) -> None:
 
     for file in directory.glob("*.db"):
         pid = int(file.stem.rpartition("_")[2])
-        if file.name == _ENDED or _is_alive(pid):
+        if file.name == _ENDED or is_alive(pid):
             continue
         if file.name.startswith("counter_"):
             total = MmapedDict(str(directory / _ENDED))
@@ -141,20 +142,10 @@ def _sweep(parent: Path, mine: str) -> None:
     """Remove what servers left that were killed, and what this one had before it reloaded itself."""
     for left in parent.glob(f"{_PREFIX}*"):
         pid = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if left.name.startswith(mine) or (pid.isdigit() and not _is_alive(int(pid))):
+        if left.name.startswith(mine) or (pid.isdigit() and not is_alive(int(pid))):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def _remove(directory: Path, owner: int) -> None:
     if os.getpid() == owner:  # not in a forked worker
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
