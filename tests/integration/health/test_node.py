@@ -99,25 +99,36 @@ def node(
 
 
 @contextmanager
-def requests_under_way(node: Node, count: int, seconds: float) -> Iterator[list[int]]:
-    """So many requests that take so long; their statuses are complete when the context is left."""
+def requests_under_way(node: Node, count: int) -> Iterator[list[int]]:
+    """So many requests that wait for a lock until the context is left; then their statuses are
+    complete."""
     statuses: list[int] = []
     clients = [node.client() for _ in range(count)]
+    postgres = node.odoo.databases[0]
 
     def write(number: int, client: OdooClient) -> None:
         answer = client.http.post(
             f"{node.odoo.url}/ha_test/write",
-            data={"token": f"{threading.get_ident()}-{number}", "seconds": str(seconds)},
-            timeout=90,
+            data={"token": f"{threading.get_ident()}-{number}"},
+            timeout=100,
         )
         statuses.append(answer.status_code)
 
+    def waiting() -> bool:
+        ((found,),) = postgres.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(found == count)
+
     threads = [threading.Thread(target=write, args=pair) for pair in enumerate(clients)]
-    for thread in threads:
-        thread.start()
+    connection = postgres.connect(DATABASE)
     try:
-        yield statuses
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE ha_test_row IN EXCLUSIVE MODE")
+            for thread in threads:
+                thread.start()
+            wait_until(waiting, timeout=LONG, what=f"{count} requests wait")
+            yield statuses
     finally:
+        connection.close()
         for thread in threads:
             thread.join(100)
 
@@ -248,7 +259,7 @@ def test_metrics_of_all_processes(node: Node) -> None:
 
 def test_busy_workers_fail_nothing(node: Node, haproxy: Haproxy) -> None:
     wait_until(lambda: shown(haproxy) == ("UP", 100), timeout=LONG, what="it is up")
-    with requests_under_way(node, WORKERS, 8) as statuses:
+    with requests_under_way(node, WORKERS) as statuses:
         wait_until(
             lambda: node.sidecar.agent_says() == "up ready 1%", timeout=LONG, what="all are busy"
         )
@@ -262,7 +273,7 @@ def test_busy_workers_fail_nothing(node: Node, haproxy: Haproxy) -> None:
 def test_draining_lets_requests_end(node: Node, haproxy: Haproxy) -> None:
     wait_until(lambda: shown(haproxy)[0] == "UP", timeout=LONG, what="it is up")
     ready = (worker_port(node.odoo), gevent_port(node.odoo), node.health)
-    with requests_under_way(node, 1, 10) as statuses:
+    with requests_under_way(node, 1) as statuses:
         node.sidecar.command("drain")
         for port in ready[1:]:
             wait_until(lambda port=port: probe(port).status == 503, timeout=LONG, what="not ready")  # type: ignore[misc]
