@@ -1,6 +1,7 @@
 """What the siblings know of their parts, gathered by the sampler: from this process's memory and
 the node's disk, never over the network."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def observe(busy: Busy) -> Facts:
 
 def _node(busy: Busy) -> Facts:
     facts = {}
-    if drain_path().exists():
+    if os.path.exists(drain_path()):  # False, too, in a directory that it may not look into
         facts["node:draining"] = Fact(True, well=False)
     workers = config["workers"]
     if workers:
