@@ -22,9 +22,10 @@ class Files:
         try:
             with open(path, encoding="utf-8") as file:
                 session = json.load(file)
-            return (session, time.time() - os.path.getmtime(path)) if session else None
-        except (OSError, ValueError):
+            age = time.time() - os.path.getmtime(path)
+        except (OSError, ValueError, RecursionError):
             return None
+        return (session, age) if session and isinstance(session, dict) else None
 
     def missing(self, identifiers: Iterable[str]) -> set[str]:
         """Those of ``identifiers`` that have no file."""

@@ -80,7 +80,7 @@ class RedisSessionStore(SessionStore):
             data = json.loads(content)
             if not isinstance(data, dict):
                 raise ValueError("no JSON object")
-        except (ValueError, redis.ResponseError) as error:
+        except (ValueError, RecursionError, redis.ResponseError) as error:
             _logger.warning(
                 "The session %s… in Redis is no session, it starts empty: %s", sid[:6], error
             )
@@ -173,7 +173,7 @@ class RedisSessionStore(SessionStore):
         if cursor is not None:
             self._log_in(sid, document, milliseconds, cursor)
             return
-        verdict = self._sessions.write(
+        verdict = self._sessions.put(
             session,
             env,
             lambda documents, stored: documents.save(

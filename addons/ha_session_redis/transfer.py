@@ -48,7 +48,9 @@ class Transfer:
     def sids(self) -> Iterator[str]:
         """The sids that Redis has documents of, of a Cluster those of all its primaries."""
         for key in self._client.scan_iter(f"{self._prefix}*", count=1000):
-            sid = key.decode()[len(self._prefix) :].replace("{", "").replace("}:", "")
+            sid = (
+                key.decode(errors="replace")[len(self._prefix) :].replace("{", "").replace("}:", "")
+            )
             if self._store.is_valid_key(sid):
                 yield sid
 

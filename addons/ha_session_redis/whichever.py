@@ -44,9 +44,7 @@ class Whichever:
         except SessionStoreUnavailable:
             return self._fallback.fetch(sid)
 
-    def write(
-        self, session: Session, env: Any, operation: Callable[[Any, bool], Verdict]
-    ) -> Verdict:
+    def put(self, session: Session, env: Any, operation: Callable[[Any, bool], Verdict]) -> Verdict:
         """The verdict of ``operation(documents, stored)``, in Redis or else in PostgreSQL."""
         stored = not session.is_new
         try:
@@ -73,7 +71,7 @@ class Whichever:
                 self._fallback.record_rotation(self._home(session, env), arguments)
             return verdict
 
-        return self.write(session, env, rotate)
+        return self.put(session, env, rotate)
 
     def end(self, session: Session, env: Any, *, known: bool) -> None:
         """End the session, with its whole identifier where its sid has that power.

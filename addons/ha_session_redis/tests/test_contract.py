@@ -53,7 +53,7 @@ class TestContract(PrivateStore, TransactionCase):
 
     def test_a_corrupt_document_costs_one_session_only(self):
         session = self.saved(uid=7)
-        for content in (b"{broken", b"[1]", b"\xff"):
+        for content in (b"{broken", b"[1]", b"\xff", b"[" * 100000):
             self.redis.set(self.store.documents.document_key(session.sid), content)
             with self.assertLogs("odoo.addons.ha_session_redis.store", "WARNING"):
                 self.assertEqual(dict(self.store.get(session.sid)), {})

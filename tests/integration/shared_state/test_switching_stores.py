@@ -59,7 +59,7 @@ def run(configuration: Path, *arguments: str) -> subprocess.CompletedProcess[str
         env={**os.environ, "PYTHONPATH": str(source.python_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -98,7 +98,7 @@ def test_a_session_in_a_file_is_taken_over_at_its_first_use(
     assert store.get(dead).is_new
     with server.client() as client:
         left = client.pttl(store.documents.document_key(old)) / 1000
-    assert abs(left - DAY) < 60, "it keeps the life it had left"
+    assert abs(left - DAY) < 1800, "it keeps the life it had left"
 
 
 def test_rotated_and_ended_sessions_do_not_come_back_from_files(
@@ -116,6 +116,28 @@ def test_rotated_and_ended_sessions_do_not_come_back_from_files(
     assert store.get(old).is_new
     assert store.get(new).is_new
     assert not list((tmp_path / "sessions").rglob(f"{identifier}*"))
+
+
+def test_what_is_no_session_is_left_alone(
+    server: PlainRedis, configuration: Path, tmp_path: Path
+) -> None:
+    store = open_store(server, tmp_path)
+    sid = store.generate_key()
+    foreign = write_file(tmp_path, sid)
+    for content in ("", "[1]", "{broken", "[" * 100000):
+        foreign.write_text(content)
+        assert store.get(sid).is_new
+        store._origins.forget_absent()
+    known = store.new()
+    store.save(known)
+    with server.client() as client:
+        client.set(b"odoo:session:\xff\xfe", "not text")
+        client.set("odoo:session:other", "too short")
+        client.lpush(store.documents.document_key(store.generate_key()), "a list")
+        client.set(store.documents.document_key(store.generate_key()), "{broken", px=60000)
+    assert ha_sessions(configuration, "export").endswith("exported 1, unreadable 2")
+    assert ha_sessions(configuration, "count") == "files 2\nredis 3"
+    assert ha_sessions(configuration, "import").endswith("expired 1, known 1")
 
 
 def test_there_and_back(server: PlainRedis, configuration: Path, tmp_path: Path) -> None:
@@ -155,7 +177,7 @@ def go_there_and_back(
     assert ha_sessions(configuration, "export").endswith("known 50")
     path = tmp_path / "sessions" / sids[7][:2] / sids[7]
     assert json.loads(path.read_text())["number"] == 7
-    assert abs(time.time() - path.stat().st_mtime - DAY) < 120, "it keeps the life it had left"
+    assert abs(time.time() - path.stat().st_mtime - DAY) < 1800, "it keeps the life it had left"
 
 
 def test_an_absent_redis_and_a_careless_purge_are_one_line(
