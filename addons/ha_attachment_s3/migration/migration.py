@@ -18,8 +18,8 @@ from odoo.addons.ha_base.settings import current
 
 from .. import filestore
 from ..bucket import bucket
-from ..errors import ObjectDamaged
-from ..location import is_remote, locate, parse
+from ..errors import ObjectDamaged, StorageUnavailable
+from ..location import Location, is_remote, locate, parse
 from ..ownership import belongs_to
 from ..placement import Facts, storage_for
 from ..settings import Settings
@@ -151,7 +151,7 @@ class Migration:
                     return self._problem(row, f"{row.store_fname} is not in this node's filestore")
             elif is_remote(row.store_fname):
                 try:
-                    content = bucket().get(parse(str(row.store_fname)))
+                    content = _object(parse(str(row.store_fname)))
                 except ObjectDamaged:
                     return self._problem(row, f"{row.store_fname} is missing or damaged in S3")
             if content is None:
@@ -254,6 +254,14 @@ class _Environment:
 
     def __exit__(self, *error: Any) -> None:
         self._cursor.__exit__(*error)
+
+
+def _object(location: Location) -> bytes:
+    """As :meth:`Bucket.get`, and the cache need not hold what is read once."""
+    try:
+        return bucket().look(location)
+    except (ObjectDamaged, StorageUnavailable):
+        return bucket().get(location)
 
 
 def _place(row: Row) -> str:

@@ -4,8 +4,8 @@ from . import (
     ha_attachment_rule,
     ir_attachment,
     ir_attachment_company,
-    ir_attachment_filestore,
     ir_attachment_serving,
+    ir_attachment_without_s3,
     ir_http,
     res_config_settings,
 )

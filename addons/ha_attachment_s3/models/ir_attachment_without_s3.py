@@ -13,7 +13,7 @@ from ..settings import Settings
 
 class IrAttachment(models.Model):
     """The files that a migration left behind: they wait for the grace period, too, and until then
-    they are read where S3 can't be."""
+    they are read where S3 can't be. Loaded after ir_attachment_serving.py, which asks S3."""
 
     _inherit = "ir.attachment"
 
