@@ -134,26 +134,26 @@ class ObjectStream(Stream):
             environ, answer.get_etag()[0], last_modified=answer.last_modified
         )
 
-    def _address(self, answer):
-        """Signed; S3 answers with the name, the type and the disposition that Odoo would give."""
+    def _redirect(self, answer):
+        """S3 answers with the name, the type and the disposition that Odoo would give."""
         said = {
             "ResponseContentType": answer.headers.get("Content-Type"),
             "ResponseContentDisposition": answer.headers.get("Content-Disposition"),
             "ResponseCacheControl": "private, no-cache",
         }
-        return bucket().presigned_url(
+        address = bucket().presigned_url(
             self._location, **{name: value for name, value in said.items() if value}
         )
-
-    def _redirect(self, answer):
-        redirect = request.redirect(self._address(answer), code=302, local=False)
+        redirect = request.redirect(address, code=302, local=False)
         lifetime = int(current(Settings).s3_url_lifetime)
         redirect.headers["Cache-Control"] = f"private, max-age={lifetime // 2}"
         redirect.headers["Vary"] = "Sec-Fetch-Mode"
         return redirect
 
     def _accelerate(self, answer):
-        address = urlsplit(self._address(answer))
+        # nginx adds the name and the disposition of this answer to S3's, but not the type.
+        content_type = answer.headers["Content-Type"]
+        address = urlsplit(bucket().presigned_url(self._location, ResponseContentType=content_type))
         answer.headers["X-Accel-Redirect"] = f"{ACCEL_PREFIX}{address.path}?{address.query}"
         # nginx gives the length itself, of the whole or of a part.
         answer.headers["Content-Length"] = "0"

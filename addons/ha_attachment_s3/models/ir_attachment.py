@@ -19,6 +19,7 @@ _logger = logging.getLogger(__name__)
 
 _PLACE = "ha_attachment_place"
 _OWNER = "ha_attachment_s3.owner"
+_OF_CONTENT = ("store_fname", "db_datas", "checksum", "file_size")
 _UNLINKED = "ha_attachment_s3.unlinked"
 _FACTS = ("url", "res_model", "res_field", "mimetype")
 
@@ -133,6 +134,12 @@ class IrAttachment(models.Model):
         return super(IrAttachment, self - absent)._migrate()
 
     # -- writing
+
+    @api.model
+    def default_get(self, fields):
+        """Nobody chooses which content it reads: Odoo ignores these as values, not as defaults."""
+        found = super().default_get(fields)
+        return {name: value for name, value in found.items() if name not in _OF_CONTENT}
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 from PIL import Image
 
@@ -253,6 +253,28 @@ class TestStorage(InBucket, TransactionCase):
         self.assertIn("check s3_secret_key", logs.output[0])
         self.assertNotIn("wrong-secret", "".join(logs.output))
         self.assertNotIn("wrong-secret", repr(self.settings))
+
+    # -- whose objects are read
+
+    def test_nobody_can_choose_which_object_is_read(self):
+        secret = self.attach(b"of another database", name="secret")
+        name = secret.store_fname
+        user = new_test_user(self.env, "curious", groups="base.group_user")
+        for asking in (self.env.user, user):
+            attachments = self.attachments.with_user(asking)
+            values = {"name": "mine", "raw": b"mine", "store_fname": name, "checksum": "0" * 40}
+            mine = attachments.create(values)
+            mine.write({"store_fname": name, "file_size": 1})
+            mine.web_save({"store_fname": name}, {"name": {}})
+            attachments.with_context(default_store_fname=name).create({"name": "by default"})
+            attachments.load(["name", "store_fname"], [["imported", name]])
+            copied = mine.copy({"store_fname": name})
+            self.env.cr.flush()
+            for attachment in (mine, copied):
+                self.assertNotEqual(attachment.store_fname, name)
+                self.assertEqual(self.read_anew(attachment), b"mine")
+            found = self.attachments.sudo().search([("store_fname", "=", name)])
+            self.assertEqual(found, secret)
 
     # -- other storages
 
