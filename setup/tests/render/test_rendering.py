@@ -80,10 +80,11 @@ def test_units_name_files_and_secrets_that_there_are(
             # Each file of the suite that a unit names is rendered for that host.
             for path in re.findall(r"(?<![\w/])/(?:etc|usr/local/lib)/[\w./-]+", file.text):
                 assert path in paths | secret_files | {"/etc/systemd/system"}, (host, path)
-            # Each @{secret} of a template that the unit fills in is loaded by that unit.
+            # Each secret that a service is given is one that it uses.
+            used = set(re.findall(r"=%d/(\w+)", file.text))
             for template in re.findall(r"start-with-secrets (?:--once )?(\S+)", file.text):
-                wanted = set(re.findall(r"@\{(\w+)\}", text_of(rendering, host, template)))
-                assert wanted <= set(loaded), (host, template)
+                used |= set(re.findall(r"@\{(\w+)\}", text_of(rendering, host, template)))
+            assert used == set(loaded), (host, file.path)
 
 
 @pytest.mark.parametrize("changes", ALTERNATIVES.values(), ids=ALTERNATIVES)

@@ -111,14 +111,8 @@ class Cluster:
             lambda: self.hosts["odoo1"].run(*check, check=False).returncode == 0,
             timeout=PATIENCE_S, what="ha-sidecar check is content",
         )  # fmt: skip
-        self.hosts["odoo1"].start("odoo")
-        wait_until(
-            lambda: self.hosts["odoo1"].run("test", "-s", "/run/odoo/odoo.conf", check=False)
-            .returncode == 0,
-            timeout=PATIENCE_S, what="odoo.conf with its secrets",
-        )  # fmt: skip
-        self.planned("odoo1", "runuser -u odoo")
-        self.hosts["odoo1"].services["odoo"].stop()
+        install = self.hosts["odoo1"].start("odoo-install")
+        assert install.wait(PATIENCE_S) == 0, self.hosts["odoo1"].log("odoo-install")[-3000:]
         self.start("odoo", "odoo")
         self.start("lb", "haproxy", "keepalived")
         wait_until(self.answers, timeout=PATIENCE_S, what="the cluster answers at its address")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ha_setup.inventory import Inventory
 from ha_setup.render import ports
-from ha_setup.render.odoo import environment
 from ha_setup.render.words import block, names
 
 
@@ -94,21 +93,15 @@ def odoo(inventory: Inventory) -> Iterator[str]:
         "ha-sidecar check --config /etc/odoo-ha/sidecar.toml",
     )
     yield ""
-    modules = "ha_failover,ha_session_redis,ha_attachment_s3,ha_cron_leader,ha_health"
-    yield (
-        f"The database, once, on {first}: start the service, whose configuration with the secrets is"
-        " then in `/run/odoo`, and install."
-    )
+    yield f"The database with the suite's apps, once, on {first}; `journalctl -fu odoo-install` tells:"
     yield ""
-    yield block(
-        "systemctl enable --now odoo",
-        f"runuser -u {odoo.user} -- env {_environment(inventory)} {odoo.command} -c /run/odoo/odoo.conf"
-        f" -d {odoo.database} -i base,web,{modules} --workers 0 --no-http --stop-after-init"
-        " --logfile=",
-        "systemctl restart odoo",
-    )
+    yield block("systemctl start odoo-install")
     yield ""
-    yield "Then `systemctl enable --now odoo` on the others. Each must answer, by itself, with 200:"
+    yield f"It makes the user `admin` with the password `admin`: change it first of all. On {names(hosts)}:"
+    yield ""
+    yield block("systemctl enable --now odoo")
+    yield ""
+    yield "Each must answer, by itself, with 200:"
     yield ""
     yield block(
         *(
@@ -116,10 +109,6 @@ def odoo(inventory: Inventory) -> Iterator[str]:
             for h in hosts.values()
         )
     )
-
-
-def _environment(inventory: Inventory) -> str:
-    return " ".join(f"{k}={v}" for k, v in environment(inventory.odoo.pooler).items())
 
 
 def balancers(inventory: Inventory) -> Iterator[str]:

@@ -40,8 +40,16 @@ def unit(
     after: str = "network-online.target",
     secrets: Mapping[str, str] | None = None,
     umask: str = "0027",
+    once: bool = False,
 ) -> RenderedFile:
-    """A service that comes back however often it ends. `secrets`: name → file on the host."""
+    """A service that comes back however often it ends; `once`: a job that people start. `secrets`:
+    name → file on the host."""
+    lasting = (
+        "Restart=always",
+        "RestartSec=1s",
+        # Wrong settings don't get better by trying again.
+        "RestartPreventExitStatus=78",
+    )
     lines = [
         "# Written by `odoo-ha render`; change the inventory instead.",
         "[Unit]",
@@ -52,17 +60,12 @@ def unit(
         "",
         "[Service]",
         f"ExecStart={start}",
-        "Restart=always",
-        "RestartSec=1s",
-        # Wrong settings don't get better by trying again.
-        "RestartPreventExitStatus=78",
+        *(() if once else lasting),
         *(f"LoadCredential={key}:{file}" for key, file in (secrets or {}).items()),
         *service,
         *HARDENING,
         f"UMask={umask}",
         "",
-        "[Install]",
-        "WantedBy=multi-user.target",
-        "",
+        *(() if once else ("[Install]", "WantedBy=multi-user.target", "")),
     ]
     return RenderedFile(f"{UNITS}/{name}.service", "\n".join(lines))

@@ -8,6 +8,9 @@ from ha_setup.render.files import PROGRAM, RenderedFile
 from ha_setup.render.odoo import environment
 from ha_setup.render.unit import NO_DEVICES, STARTER, UNITS, UNPRIVILEGED, unit
 
+#: What each database needs beside the server-wide part.
+APPS = ("ha_failover", "ha_session_redis", "ha_attachment_s3", "ha_cron_leader", "ha_health")
+
 
 def files(
     inventory: Inventory, name: str, host: Host, *, starter: str, sidecar_unit: str
@@ -26,7 +29,7 @@ def files(
             _redis(inventory, "redis-sentinel", redis.SENTINEL_TEMPLATE, redis.SENTINEL_FILE)
         )
     if "odoo" in host.roles:
-        found += [_odoo(inventory), *_sidecar(inventory, sidecar_unit)]
+        found += [*_odoo(inventory), *_sidecar(inventory, sidecar_unit)]
         if inventory.odoo.pooler != "none":
             found.append(_pgbouncer(inventory))
     if "balancer" in host.roles:
@@ -123,7 +126,8 @@ def _redis(inventory: Inventory, name: str, template: str, target: str) -> Rende
     )
 
 
-def _odoo(inventory: Inventory) -> RenderedFile:
+def _odoo(inventory: Inventory) -> list[RenderedFile]:
+    """The service, and the job that makes its database with the suite's apps, once."""
     odoo, secrets = inventory.odoo, inventory.secrets
     # The setting → the secret.
     files = {"REDIS_PASSWORD": "redis", "REDIS_SENTINEL_PASSWORD": "redis"}
@@ -131,26 +135,44 @@ def _odoo(inventory: Inventory) -> RenderedFile:
         files |= {"S3_SECRET_KEY": "s3_secret_key"}
     needed = ["odoo_database", "odoo_master", *dict.fromkeys(files.values())]
     pooler = " pgbouncer.service" if odoo.pooler != "none" else ""
-    return unit(
-        "odoo",
-        "Odoo",
-        f"{STARTER} /etc/odoo/odoo.conf /run/odoo/odoo.conf -- {odoo.command} -c /run/odoo/odoo.conf",
-        [
-            "Type=simple",
-            f"User={odoo.user}",
-            "TimeoutStopSec=60s",
-            "RuntimeDirectory=odoo",
-            "RuntimeDirectoryMode=0750",
-            "LogsDirectory=odoo-ha/odoo",
-            f"ReadWritePaths={odoo.data_dir}",
-            *(f"Environment={key}={value}" for key, value in environment(odoo.pooler).items()),
-            *(f"Environment=ODOO_HA_{key}_FILE=%d/{name}" for key, name in files.items()),
-            *UNPRIVILEGED,
-            NO_DEVICES,
-        ],
-        after=f"network-online.target ha-sidecar.service{pooler}",
-        secrets={key: getattr(secrets, key) for key in needed},
-    )
+
+    def made(
+        name: str, description: str, service: list[str], *words: str, once: bool = False
+    ) -> RenderedFile:
+        config = f"/run/{name}/odoo.conf"
+        command = " ".join([odoo.command, "-c", config, *words])
+        return unit(
+            name,
+            description,
+            f"{STARTER} /etc/odoo/odoo.conf {config} -- {command}",
+            [
+                *service,
+                f"User={odoo.user}",
+                f"RuntimeDirectory={name}",
+                "RuntimeDirectoryMode=0750",
+                "LogsDirectory=odoo-ha/odoo",
+                f"ReadWritePaths={odoo.data_dir}",
+                *(f"Environment={key}={value}" for key, value in environment(odoo.pooler).items()),
+                *(f"Environment=ODOO_HA_{key}_FILE=%d/{name}" for key, name in files.items()),
+                *UNPRIVILEGED,
+                NO_DEVICES,
+            ],
+            after=f"network-online.target ha-sidecar.service{pooler}",
+            secrets={key: getattr(secrets, key) for key in needed},
+            once=once,
+        )
+
+    install = f"-d {odoo.database} -i base,web,{','.join(APPS)} --workers 0 --max-cron-threads 0"
+    return [
+        made("odoo", "Odoo", ["Type=simple", "TimeoutStopSec=60s"]),
+        made(
+            "odoo-install",
+            "Makes Odoo's database with the suite's apps",
+            ["Type=oneshot", "TimeoutStartSec=infinity"],
+            f"{install} --no-http --stop-after-init --logfile=",
+            once=True,
+        ),
+    ]
 
 
 def _sidecar(inventory: Inventory, sidecar_unit: str) -> list[RenderedFile]:
