@@ -178,7 +178,7 @@ class Audit:
         try:
             return bucket().get(location)  # this node's cache, or the replica
         except ObjectDamaged:
-            pass
+            _logger.info("%s is neither in the cache nor in a replica", location.store_fname)
         attachments = self._env["ir.attachment"]
         self._env.cr.execute(
             """
