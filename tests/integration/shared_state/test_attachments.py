@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.addresses import wait_until
 from tests.servers.odoo_client import OdooClient, OdooFault
 from tests.servers.s3 import SeaweedFS
 
@@ -59,6 +60,18 @@ def test_an_outage_is_a_clear_error_and_nothing_is_lost(
     with pytest.raises(OdooFault, match="nothing was saved"):
         attach(first, b"lost", name="lost in the outage")
     s3_up.thaw()
+
+    # A service that was silent is asked again once it has answered a look that each process takes.
+    def is_served() -> bool:
+        return second.get(f"/web/content/{identifier}").status_code == 200
+
+    def is_stored() -> bool:
+        try:
+            return bool(attach(first, b"lost", name="found again"))
+        except OdooFault:
+            return False
+
+    wait_until(is_served, timeout=60, what="files are served again")
     assert second.get(f"/web/content/{identifier}").content == content
     assert not first.call("ir.attachment", "search", [("name", "=", "lost in the outage")])
-    attach(first, b"lost", name="found again")
+    wait_until(is_stored, timeout=60, what="files are stored again")
