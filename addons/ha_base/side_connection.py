@@ -84,7 +84,8 @@ class SideConnection:
 
         :raises psycopg2.Error: a lost connection, or ``DeadlineExceeded``
         """
-        self._cnx.cursor().execute(statement, arguments)
+        self._sent = self._cnx.cursor()  # kept, as the connection holds it by a weak reference
+        self._sent.execute(statement, arguments)
         if self._cnx.poll() == psycopg2.extensions.POLL_WRITE:
             self._wait(time.monotonic() + timeout, "take the statement")
 

@@ -30,6 +30,7 @@ SETTINGS = {
     "wal_level": "replica",
     "wal_log_hints": "on",
     "hot_standby": "on",
+    "track_commit_timestamp": "on",
     "max_connections": "150",
     "shared_buffers": "64MB",
     "max_wal_senders": "10",

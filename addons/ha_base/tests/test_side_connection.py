@@ -1,5 +1,6 @@
 """Connections beside the pool: each step ends at its deadline."""
 
+import select
 import socket
 import time
 
@@ -26,6 +27,16 @@ class TestSideConnection(BaseCase):
         connection = self.connect()
         with self.assertRaises(psycopg2.errors.UndefinedTable):
             connection.query("SELECT 1 FROM no_such_table", (), 5.0)
+        self.assertEqual(connection.query("SELECT 1", (), 5.0), [(1,)])
+
+    def test_what_was_sent_is_waited_for_elsewhere(self):
+        connection = self.connect()
+        connection.send("SELECT pg_sleep(%s)", (0.3,), 5.0)
+        self.assertFalse(connection.advance())
+        deadline = time.monotonic() + 30
+        while not connection.advance() and time.monotonic() < deadline:
+            select.select([connection], [], [], 5)
+        self.assertLess(time.monotonic(), deadline)
         self.assertEqual(connection.query("SELECT 1", (), 5.0), [(1,)])
 
     def test_a_query_ends_at_its_deadline(self):
