@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 from tests.integration.health.conftest import gevent_port, probe, worker_port
@@ -85,13 +83,12 @@ def measured(
 def main() -> int:
     with ExitStack() as resources:
         postgres = resources.enter_context(Postgres())
-        directory = Path(resources.enter_context(tempfile.TemporaryDirectory()))
         odoo = OdooServer(
             postgres, "bench", variant="suite", workers=WORKERS, ha={"hold_timeout": "600s"}
         )
         odoo.install("base", "web", "ha_failover", "ha_test")
         resources.enter_context(odoo)
-        sidecar = resources.enter_context(NodeSidecar(odoo, directory))
+        sidecar = resources.enter_context(NodeSidecar(odoo, odoo.base / "drain"))
         client = odoo.client()
         client.login("bench")
         ports = {"gevent": gevent_port(odoo), "sidecar": sidecar.health}

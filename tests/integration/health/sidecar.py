@@ -10,26 +10,28 @@ from pathlib import Path
 
 from tests.servers.addresses import accepts_connections, free_port, next_address, wait_until
 from tests.servers.odoo import OdooServer
-from tests.servers.processes import ServerProcess
+from tests.servers.processes import ServerProcess, scratch_directory
 from tests.servers.server import Server
 
 
 class NodeSidecar(Server):
-    """Entering starts the real command, leaving stops it. ``base`` is a directory for its files;
-    the drain file is ``base/drain``. ``token_file`` is its own token and Odoo's."""
+    """Entering starts the real command, leaving stops it. ``drain`` is the file that drains the
+    node, as Odoo knows it; ``token_file`` has its own token and Odoo's."""
 
-    def __init__(self, odoo: OdooServer, base: Path, token_file: Path | None = None) -> None:
+    def __init__(self, odoo: OdooServer, drain: Path, token_file: Path | None = None) -> None:
+        self.base = scratch_directory("odoo-ha-sidecar-")
         address = next_address()
         self.health = (address, free_port(address))
         self.agent = (address, free_port(address))
-        self.config = base / "sidecar.toml"
+        self.config = self.base / "sidecar.toml"
         nobody = f"http://{address}:{free_port(address)}"
         settings = {
             "scope": "away",
             "etcd_endpoints": [nobody],
-            "topology_path": str(base / "topology.json"),
-            "socket_path": str(base / "s"),
-            "state_dir": str(base / "state"),
+            "topology_path": str(self.base / "topology.json"),
+            "socket_path": str(self.base / "s"),
+            "state_dir": str(self.base / "state"),
+            "drain_path": str(drain),
             "odoo_url": odoo.gevent_url,
             "odoo_interval": "0.3s",
             "odoo_max_age": "5s",
@@ -43,7 +45,7 @@ class NodeSidecar(Server):
         self.process = ServerProcess(
             "ha-sidecar",
             [str(shutil.which("ha-sidecar")), "--config", str(self.config)],
-            log=base / "sidecar.log",
+            log=self.base / "sidecar.log",
         )
 
     def start(self) -> None:

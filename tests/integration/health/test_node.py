@@ -94,7 +94,7 @@ def node(
     odoo.copy_database(suite_template)
     with odoo:
         first = probe(gevent_port(odoo))
-        with NodeSidecar(odoo, base, base / "token") as sidecar:
+        with NodeSidecar(odoo, base / "drain", base / "token") as sidecar:
             yield Node(odoo, sidecar, first)
 
 
