@@ -44,8 +44,8 @@ def remedy(code: str, status: int) -> str:
         return "check s3_kms_key and the rights on that key"
     if status in (429, 503):
         return "it is asked too much or not ready; s3_attempts says how often it is asked"
-    if status >= 500:
-        return "the service has an error of its own"
     if status in (400, 501):
         return "it may not know s3_encryption or s3_storage_class"
+    if status >= 500:
+        return "the service has an error of its own"
     return "check s3_bucket, s3_access_key and the bucket's policy"

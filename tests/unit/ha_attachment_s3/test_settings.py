@@ -23,6 +23,13 @@ def resolved(**texts: str) -> Settings:
         ("s3_prefix", "{db", "path"),
         ("s3_addressing_style", "both", "auto, path, virtual"),
         ("s3_attempts", "0", "1 or more"),
+        ("s3_company_buckets", "3:My_Bucket", "3:bucket-b"),
+        ("s3_company_buckets", "main:bucket-b", "3:bucket-b"),
+        ("s3_encryption", "yes", "AES256"),
+        ("s3_parallel", "0", "1 to 64"),
+        ("s3_serve", "nginx", "proxy, redirect, x-accel"),
+        ("s3_url_lifetime", "1h", "10m"),
+        ("s3_url_lifetime", "1s", "30s"),
         ("s3_garbage_grace", "59m", "one hour"),
         ("s3_cache_size", "big", "size"),
     ],
@@ -43,3 +50,28 @@ def test_good_input() -> None:
 
 def test_the_secret_key_is_not_printed() -> None:
     assert "hush-hush" not in repr(resolved(s3_secret_key="hush-hush"))
+
+
+def test_the_replica_is_like_the_first_where_nothing_else_is_said() -> None:
+    assert resolved(s3_bucket="first").replica is None
+    common = {"s3_bucket": "first", "s3_region": "eu", "s3_access_key": "a", "s3_secret_key": "b"}
+    there = resolved(**common, s3_replica_endpoint_url="http://other").replica
+    assert there is not None
+    assert (there.bucket, there.endpoint_url, there.region) == ("first", "http://other", "eu")
+    assert (there.access_key, there.secret_key) == ("a", "b")
+    own = resolved(
+        **common, s3_replica_bucket="copy", s3_replica_access_key="c", s3_replica_secret_key="d"
+    ).replica
+    assert own is not None
+    assert (own.bucket, own.access_key, own.secret_key) == ("copy", "c", "d")
+    assert "'d'" not in repr(own)
+
+
+def test_the_bucket_of_a_company() -> None:
+    settings = resolved(s3_bucket="common", s3_company_buckets="3:bucket-b, 5:bucket-c")
+    assert [settings.bucket_of(company) for company in (3, 5, 1, None)] == [
+        "bucket-b",
+        "bucket-c",
+        "common",
+        "common",
+    ]
