@@ -4,11 +4,11 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from odoo.addons.ha_base.settings import current
@@ -26,6 +26,8 @@ _logger = logging.getLogger(__name__)
 
 #: Up to this size a content is read before the first byte is sent: its errors have a status.
 WHOLE = 4 << 20
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _bucket: "Bucket | None" = None
@@ -72,8 +74,12 @@ class Bucket:
         """The boto3 client of the first service, for what isn't done here."""
         return self._store.client
 
-    #: What the other addon calls it.
-    _client = client
+    def ask(self, verb: str, location: Any, request: Callable[[Any], T]) -> T:
+        """One operation of another addon's, with the client; the errors are those of Store.call.
+
+        :param location: for the log; what has a ``store_fname``
+        """
+        return self._store.call(verb, location, lambda: request(self.client))
 
     # -- writing
 

@@ -50,7 +50,7 @@ def check_upload(probe: DirectName, origin: str) -> None:
 def _allow(probe: DirectName, url: str, origin: str) -> None:
     if _may(url, origin):
         return
-    client = bucket()._client
+    client = bucket().client
     try:
         rules = [rule for rule in _rules(client, probe.bucket) if rule != RULE]
         client.put_bucket_cors(Bucket=probe.bucket, CORSConfiguration={"CORSRules": [*rules, RULE]})

@@ -29,6 +29,11 @@ class DirectName:
     def url(self) -> str:
         return f"{SCHEME}{self.bucket}/{self.key}"
 
+    @property
+    def store_fname(self) -> str:
+        """As an object of ha_attachment_s3's says where it is."""
+        return self.url
+
 
 def invent(bucket: str, prefix: str, attachment: int, size: int) -> DirectName:
     """A name that was never given out before."""

@@ -5,10 +5,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from odoo.addons.ha_attachment_s3.bucket import bucket, connect
 from odoo.addons.ha_attachment_s3.errors import StorageUnavailable
 from odoo.addons.ha_attachment_s3.settings import Settings
+from odoo.addons.ha_attachment_s3.store import is_missing
 from odoo.addons.ha_base.settings import current
 from werkzeug.exceptions import NotFound
 
@@ -56,7 +57,7 @@ def size_of(name: DirectName) -> int:
     :raises UploadMissing: when nothing is there
     :raises StorageUnavailable: when S3 does not answer
     """
-    answer = _ask(name, lambda client: client.head_object(Bucket=name.bucket, Key=name.key))
+    answer = _ask("read", name, lambda client: client.head_object(Bucket=name.bucket, Key=name.key))
     return int(answer["ContentLength"])
 
 
@@ -67,7 +68,7 @@ def read(name: DirectName) -> bytes:
         with client.get_object(Bucket=name.bucket, Key=name.key)["Body"] as body:
             return body.read()
 
-    return _ask(name, get)
+    return _ask("read", name, get)
 
 
 def delete(name: DirectName) -> None:
@@ -75,7 +76,7 @@ def delete(name: DirectName) -> None:
 
     :raises StorageUnavailable: when it is not certain that it is gone
     """
-    _ask(name, lambda client: client.delete_object(Bucket=name.bucket, Key=name.key))
+    _ask("delete", name, lambda client: client.delete_object(Bucket=name.bucket, Key=name.key))
 
 
 def _sign(operation: str, name: DirectName, seconds: int, parameters: dict[str, Any]) -> str:
@@ -98,16 +99,12 @@ def _signing_client() -> Any:
         return _signing[1]
 
 
-def _ask(name: DirectName, request: Callable[[Any], T]) -> T:
+def _ask(verb: str, name: DirectName, request: Callable[[Any], T]) -> T:
     try:
-        return request(bucket()._client)
+        return bucket().ask(verb, name, request)
     except ClientError as error:
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if status == 404 and error.response["Error"]["Code"] != "NoSuchBucket":
+        if is_missing(error):
             _logger.warning("%s is not there: its upload was never finished", name.url)
             raise UploadMissing from error
-        _logger.error("S3 refuses %s: %s", name.url, error)
-        raise StorageUnavailable from error
-    except BotoCoreError as error:
-        _logger.error("S3 can't be asked for %s: %s", name.url, error)
+        _logger.error("S3 refuses to %s %s: %s", verb, name.url, error)
         raise StorageUnavailable from error

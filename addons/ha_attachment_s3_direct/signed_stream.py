@@ -16,7 +16,7 @@ class SignedStream(Stream):
         self._attachment = attachment
         self._seconds = seconds
 
-    def read(self):
+    def read(self):  # pylint: disable=method-required-super
         """The content, where a controller works with it (a ZIP of several files)."""
         return self._attachment.raw
 

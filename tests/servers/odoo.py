@@ -118,9 +118,10 @@ class OdooServer(Server):
 
     # -- the database
 
-    def install(self, *modules: str) -> None:
+    def install(self, *modules: str, options: Sequence[str] = ()) -> None:
         """Create the database when it is missing and install ``modules`` in it."""
-        self.run("-i", ",".join(modules), "--stop-after-init", "--no-http", timeout=600)
+        once = ("--stop-after-init", "--no-http")
+        self.run("-i", ",".join(modules), *once, *options, timeout=600)
 
     def run(self, *arguments: str, timeout: float) -> str:
         """Run Odoo to its end with ``arguments``; return its output, raise when it fails."""

@@ -9,8 +9,9 @@ from .odoo_source import SUITE_ADDONS
 from .redis import SERVICE, RedisCluster
 from .s3 import SeaweedFS
 
-# Addons for an app of Odoo's that not everybody has; to install it takes longer than most tests.
-APP_ADDONS = ("ha_attachment_s3_direct",)
+# Addons for an app of Odoo's that not everybody has, and what else their tests need of Odoo's. To
+# install an app takes longer than most tests.
+APP_ADDONS = {"ha_attachment_s3_direct": ("cloud_storage_azure", "cloud_storage_migration")}
 
 
 def suite_modules() -> list[str]:

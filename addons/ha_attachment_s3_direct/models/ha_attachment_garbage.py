@@ -17,6 +17,16 @@ class HaAttachmentGarbage(models.Model):
         return bool(cr.fetchone())
 
     @api.model
+    def _used_of_others(self, owner):
+        self.env.cr.execute(
+            "SELECT DISTINCT url FROM ir_attachment WHERE type = 'cloud_storage'"
+            " AND url LIKE 's3://%%' AND url NOT LIKE %s",
+            [f"%/{owner}/%"],
+        )
+        direct = [url for (url,) in self.env.cr.fetchall() if parse(url)]
+        return super()._used_of_others(owner) + direct
+
+    @api.model
     def _delete_object(self, name):
         direct = parse(name)
         if not direct:

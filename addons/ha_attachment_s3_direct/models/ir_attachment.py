@@ -107,9 +107,9 @@ class IrAttachment(models.Model):
     def _compute_raw(self):
         """Stock has nothing in ``raw`` for such a file; mails and reports would lack it."""
         direct = self.filtered(lambda attachment: attachment._direct_name())
-        super(IrAttachment, self - direct)._compute_raw()
         for attachment in direct:
             attachment.raw = attachment._direct_read()
+        return super(IrAttachment, self - direct)._compute_raw()
 
     @api.depends("type", "url")
     def _compute_datas(self):
