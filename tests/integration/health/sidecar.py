@@ -34,7 +34,9 @@ class NodeSidecar(Server):
             "drain_path": str(drain),
             "odoo_url": odoo.gevent_url,
             "odoo_interval": "0.3s",
-            "odoo_max_age": "5s",
+            # Patient: on a busy machine Odoo may take its time.
+            "odoo_timeout": "5s",
+            "odoo_max_age": "10s",
             "health_listen": "{}:{}".format(*self.health),
             "agent_listen": "{}:{}".format(*self.agent),
         }

@@ -78,6 +78,8 @@ def node(
             "node_id": "odoo-a",
             "drain_path": base / "drain",
             "health_interval": 0.3,
+            "health_timeout": "10s",
+            "health_max_age": "60s",
             "health_trusted_networks": "127.20.0.0/24",
             "health_trusted_proxies": "127.19.0.0/16",
             # Nobody listens there.
