@@ -116,7 +116,7 @@ class RenderedHost:
         self._machine.start()
         wait_until(
             lambda: (self.base / "booted").exists() or not self._machine.is_running(),
-            timeout=60, what=f"host {self.name} boots",
+            timeout=240, what=f"host {self.name} boots",
         )  # fmt: skip
         if not self._machine.is_running():
             raise RuntimeError(f"host {self.name}: {self._machine.log_text()}")
@@ -152,7 +152,7 @@ class RenderedHost:
         ]  # fmt: skip
 
     def run(
-        self, *words: str, check: bool = True, stdin: str | None = None, timeout: float = 60
+        self, *words: str, check: bool = True, stdin: str | None = None, timeout: float = 240
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on this host; its output is both of its streams."""
         done = subprocess.run(

@@ -7,9 +7,15 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.servers import rendered
 from tests.servers.odoo_source import OdooSource
@@ -17,7 +23,13 @@ from tests.servers.processes import discard, scratch_directory
 from tests.servers.rendered import RenderedHost, new_secrets, odoo_ha, usual_places
 
 #: What the demonstration doesn't need, and these tests do: program → Debian's package.
-PACKAGES = {"nginx": "nginx", "keepalived": "keepalived", "logrotate": "logrotate"}
+PACKAGES = {
+    "nginx": "nginx",
+    "keepalived": "keepalived",
+    "logrotate": "logrotate",
+    "nft": "nftables",
+    "ip": "iproute2",
+}
 SECRETS = [
     "postgres-superuser",
     "postgres-replication",
@@ -30,6 +42,7 @@ SECRETS = [
     "s3-secret-key",
 ]
 CERTIFICATE = "/etc/odoo-ha/tls/odoo.pem"
+DOMAIN = "odoo.example.com"
 Boot = Callable[..., RenderedHost]
 
 
@@ -57,12 +70,24 @@ def packages() -> None:
 @pytest.fixture(scope="session")
 def certificate() -> str:
     """A certificate and its key, in one PEM file."""
-    made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "-",
-         "-subj", "/CN=odoo.example.com"],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return made.stdout
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, DOMAIN)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(DOMAIN)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return (
+        made.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    ).decode()
 
 
 @pytest.fixture(scope="session")
