@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -94,10 +95,11 @@ class Watch:
         return str(self._one("SELECT reason FROM ha_cron_lease WHERE job_pool = 'main'"))
 
     def watchers(self) -> int:
-        """How many keepers wait for another one's end."""
+        """How many keepers wait for the end of the one that leads."""
+        holder = str(self._one("SELECT holder FROM ha_cron_lease WHERE job_pool = 'main'"))
         query = (
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            " AND mode = 'ExclusiveLock'"
+            f" AND mode = 'ExclusiveLock' AND objid = {zlib.crc32(holder.encode()) & 0x7FFFFFFF}"
         )
         return int(str(self._one(query)))
 
