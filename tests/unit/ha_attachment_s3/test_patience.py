@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from odoo.addons.ha_attachment_s3.patience import longest_operation, too_long_for_workers
 from odoo.addons.ha_attachment_s3.settings import Settings
 

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from odoo.addons.ha_attachment_s3.turns import REMEMBERED, NoTurn, Turns
 
 SLOW = 0.001
@@ -44,18 +43,16 @@ def test_nobody_is_limited_while_s3_is_fast(tmp_path: Path) -> None:
 def test_one_slow_operation_limits_all_processes(tmp_path: Path) -> None:
     first, second, third = processes(tmp_path, 3)
     was_slow(first)
-    with first.turn(), second.turn():
-        with pytest.raises(NoTurn), third.turn():
-            pass
+    with first.turn(), second.turn(), pytest.raises(NoTurn), third.turn():
+        pass
     in_the_end(third)
 
 
 def test_the_threads_of_a_process_share_its_turn(tmp_path: Path) -> None:
     first, second = processes(tmp_path, 2, number=1)
     was_slow(first)
-    with first.turn(), first.turn():
-        with pytest.raises(NoTurn), second.turn():
-            pass
+    with first.turn(), first.turn(), pytest.raises(NoTurn), second.turn():
+        pass
     in_the_end(second)
 
 
