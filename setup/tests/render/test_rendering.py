@@ -212,6 +212,9 @@ def test_the_virtual_address_moves_within_two_seconds_and_not_back() -> None:
     assert 4 * interval < 2
     assert priorities[0] > priorities[1]
     assert "nopreempt" in first
+    # It can't be told of processes in a container: the address would never come up.
+    assert "track_process {" not in first
+    assert "fall 1\n" in first
     assert "unicast_peer {\n        10.0.0.6\n" in first
 
 

@@ -218,17 +218,12 @@ global_defs {{
     script_user root
 }}
 
-# Its process is gone: at once. It hangs: after two checks.
-vrrp_track_process runs {{
-    process {balancer.software}
-    quorum 1
-}}
-
+# The check itself asks twice. track_process would tell sooner, but not at all in a container.
 vrrp_script answers {{
     script "{CHECK}"
     interval 1
-    timeout 1
-    fall 2
+    timeout 3
+    fall 1
     rise 2
 }}
 
@@ -247,9 +242,6 @@ vrrp_instance odoo {{
     virtual_ipaddress {{
         {balancer.virtual_address}
     }}
-    track_process {{
-        runs
-    }}
     track_script {{
         answers
     }}
@@ -258,10 +250,17 @@ vrrp_instance odoo {{
     path = "/ping" if balancer.software == "traefik" else "/health"
     check = f"""\
 #!/bin/bash
-# Does the balancer on this host answer? keepalived asks once a second and ends what takes longer.
-exec 3<>/dev/tcp/127.0.0.1/{ports.BALANCER_STATUS} || exit 1
-printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3
-read -r -t 1 _ status _ <&3 && [ "$status" = 200 ]
+# Does the balancer on this host answer? keepalived asks once a second, and ends what takes 3 s.
+ask() {{
+    {{
+        printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3
+        read -r -t 2 _ status _ <&3 && [ "$status" = 200 ]
+    }} 3<>/dev/tcp/127.0.0.1/{ports.BALANCER_STATUS}
+}}
+ask || {{
+    sleep 0.2
+    ask
+}}
 """
     return [
         RenderedFile("/etc/keepalived/keepalived.conf", text),
