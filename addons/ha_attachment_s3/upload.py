@@ -15,7 +15,7 @@ from .store import Store, status_of
 
 #: Above this a content goes in parts; the bytes of each.
 LARGE = 32 << 20
-_PART = 16 << 20
+_PART = 8 << 20
 #: S3 allows ten thousand.
 _PARTS = 9_000
 
