@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.servers.addresses import wait_until
 from tests.servers.authority import Authority
 from tests.servers.odoo_here import suite_module
+from tests.servers.redis import SERVICE, RedisCluster
 from tests.servers.redis_modes import PlainRedis, ShardedRedis
 
 PASSWORD = "a-password-of-the-tests"
@@ -19,7 +21,9 @@ PASSWORD = "a-password-of-the-tests"
 def open_store(**settings: Any) -> Any:
     """A store as a server process builds it; no database is near."""
     module = suite_module("ha_session_redis.store")
-    chosen = suite_module("ha_session_redis.settings").Settings(redis_retry_budget=1.0, **settings)
+    chosen = suite_module("ha_session_redis.settings").Settings(
+        **{"redis_retry_budget": 1.0} | settings
+    )
     return module.RedisSessionStore(chosen)
 
 
@@ -62,6 +66,61 @@ def test_a_cluster_that_is_away_is_no_traceback() -> None:
     store = open_store(redis_cluster=(("127.0.0.1", 1),))
     with pytest.raises(unavailable()):
         store.get(store.generate_key())
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_sentinels_over_a_failover(fault: str) -> None:
+    """Threads read and save through it; what ended before it, in good time, stays ended."""
+    with RedisCluster() as cluster:
+        store = open_store(
+            redis_sentinels=tuple((one.address, one.port) for one in cluster.sentinels),
+            redis_sentinel_service=SERVICE,
+            redis_password=cluster.password,
+            redis_timeout=0.5,
+            redis_retry_budget=120.0,
+        )
+        assert_contract(store)
+        sessions = [store.new() for _ in range(5)]
+        for session in sessions:
+            session["saved"] = 0
+            store.save(session)
+        ended = sessions.pop()
+        store.delete(ended)
+        old = cluster.primary()
+        with old.client() as client:
+            assert client.wait(2, 30000) == 2, "the replicas have it"
+        rounds = dict.fromkeys((session.sid for session in sessions), 0)
+        failures: list[Exception] = []
+        over = threading.Event()
+
+        def work(sid: str) -> None:
+            try:
+                while not over.is_set():
+                    session = store.get(sid)
+                    assert not session.is_new
+                    session["saved"] += 1
+                    store.save(session)
+                    rounds[sid] += 1
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=[sid]) for sid in rounds]
+        for thread in threads:
+            thread.start()
+        getattr(old, fault)()
+        cluster.wait_for_failover(old, timeout=120)
+        before = dict(rounds)
+        wait_until(
+            lambda: failures or all(rounds[sid] > before[sid] + 5 for sid in rounds),
+            timeout=120,
+            what="all go on with the new primary",
+        )
+        over.set()
+        for thread in threads:
+            thread.join(120)
+        old.thaw()
+        assert failures == []
+        assert store.get(ended.sid).is_new
 
 
 def test_a_unix_socket() -> None:
