@@ -70,8 +70,10 @@ class Cluster:
         """Each Patroni member's role and state."""
         for host in (h for n, h in self.hosts.items() if n.startswith("pg") and h.alive):
             said = host.run(*PATRONICTL, "list", "-f", "json", check=False).stdout
-            if said.startswith("["):
-                return {m["Member"]: f"{m['Role']} {m['State']}" for m in json.loads(said)}
+            # Before it stand complaints about members of etcd that are gone.
+            if "[{" in said:
+                members = json.loads(said[said.index("[{") :])
+                return {m["Member"]: f"{m['Role']} {m['State']}" for m in members}
         return {}
 
     def leader(self) -> str | None:

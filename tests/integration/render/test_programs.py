@@ -192,7 +192,7 @@ def test_a_database_hosts_files(boot: Boot, render: Callable[[str], Path], examp
 
     def role() -> str:
         found = host.run(*ask, check=False).stdout
-        members = json.loads(found) if found.startswith("[") else []
+        members = json.loads(found[found.index("[{") :]) if "[{" in found else []
         return f"{members[0]['Role']} {members[0]['State']}" if members else found
 
     wait_until(
