@@ -58,7 +58,7 @@ def _in(database, verb, pool):
         if verb != "status":
             if not report.act(cr, verb, pool):
                 sys.exit(f"{database}: no node leads the pool {pool}")
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
             _tell_nodes(database)
         return report.status(cr)
 

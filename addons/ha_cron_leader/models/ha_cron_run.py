@@ -22,7 +22,7 @@ class HaCronRun(models.Model):
     )
     ended_at = fields.Datetime("Last ended", readonly=True)
     seconds = fields.Float("Last took", readonly=True, help="In seconds.")
-    longest = fields.Float("Longest", readonly=True, help="In seconds.")
+    longest = fields.Float(readonly=True, help="In seconds.")
     status = fields.Char("Last status", readonly=True)
 
     _job_and_node = models.Constraint("UNIQUE (cron_id, node)", "A job has one row for each node.")

@@ -3,7 +3,10 @@ a deposed leader, whatever happens to the leader and to its sessions."""
 
 from __future__ import annotations
 
+import os
 import time
+
+import pytest
 
 from tests.long.cron_ledger import (
     CODE,
@@ -19,6 +22,8 @@ from tests.long.cron_ledger import (
 from tests.servers.addresses import wait_until
 
 from .conftest import LEASE_S, Database, StartNode
+
+pytestmark = pytest.mark.skipif(not os.environ.get("HA_TEST_LONG"), reason="HA_TEST_LONG=1 runs it")
 
 JOBS = 10
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
+
+import pytest
 
 from tests.servers.addresses import wait_until
 
 from .conftest import Database, StartNode
+
+pytestmark = pytest.mark.skipif(not os.environ.get("HA_TEST_LONG"), reason="HA_TEST_LONG=1 runs it")
 
 
 def holders(database: Database) -> dict[str, str]:
