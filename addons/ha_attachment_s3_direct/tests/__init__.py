@@ -1,1 +1,1 @@
-from . import test_direct, test_http, test_odoo_own
+from . import test_direct, test_http, test_odoo_own, test_web_client
