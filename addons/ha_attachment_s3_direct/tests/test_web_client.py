@@ -90,7 +90,7 @@ class TestWebClient(DirectUploads, HttpCase):
 
         console = common.ChromeBrowser._handle_console
 
-        def not_the_pages_own(browser, type, **said):  # noqa: A002 - the protocol's name
+        def not_the_pages_own(browser, type, **said):
             """The page complains of files that Debian's Odoo lacks; this test's code throws."""
             if type != "error":
                 console(browser, type, **said)
