@@ -124,7 +124,7 @@ def begin(odoo: OdooServer, argv: list[str], log: Path) -> ServerProcess:
     return process
 
 
-def shell(odoo: OdooServer, script: str, *, timeout: float = 120) -> str:
+def shell(odoo: OdooServer, script: str, *, timeout: float = 300) -> str:
     """Run a script in an Odoo shell, with what it prints; it commits by itself."""
     done = subprocess.run(
         shell_command(odoo),
