@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from tests.servers.suite import ha_settings, secret_environment
 pytestmark = pytest.mark.skipif(
     not os.environ.get("HA_TEST_LONG"), reason="minutes: set HA_TEST_LONG=1"
 )
+PREFIX = f"copies/{secrets.token_hex(4)}"
 CREATE = f"""
 env["ir.attachment"].create([
     {{"name": str(n), "raw": str(n).encode() * 100, "res_model": "{attachments.MODEL}", "res_id": 1}}
@@ -45,7 +47,7 @@ def unlink_and_collect(odoo: OdooServer, names: list[str]) -> None:
 
 def contents(s3: SeaweedFS) -> set[str]:
     """The keys of contents, not of what copies say."""
-    return {key for key in s3.keys("copies/shared/") if "/borrowed-by/" not in key}
+    return {key for key in s3.keys(f"{PREFIX}/") if "/borrowed-by/" not in key}
 
 
 def serve(postgres: Postgres, database: str, s3: SeaweedFS) -> OdooServer:
@@ -54,7 +56,7 @@ def serve(postgres: Postgres, database: str, s3: SeaweedFS) -> OdooServer:
         postgres,
         database,
         variant="suite",
-        ha=ha_settings(None, s3) | {"s3_prefix": "copies/shared"},
+        ha=ha_settings(None, s3) | {"s3_prefix": PREFIX},
         environment=secret_environment(s3.base, None, s3),
     )
 
