@@ -259,7 +259,9 @@ def run(
     with ExitStack() as running:
         scene = Scene(running, variant, jobs, frozen, workers)
         wait_until(
-            lambda: scene.execute("SELECT FROM job_ledger"), timeout=START_S, what="jobs run"
+            lambda: scene.execute("SELECT run FROM job_ledger LIMIT 1"),
+            timeout=START_S,
+            what="jobs run",
         )
         verbs: dict[str, Callable[[], None]] = {name: getattr(scene, name) for name in faults}
         deadline = time.monotonic() + minutes * 60
