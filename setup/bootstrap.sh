@@ -73,7 +73,7 @@ ha_make_venv() {
 }
 
 ha_tools_venv() {
-    local state="$1" repository python venv wanted stamp extras
+    local state="$1" repository python venv wanted stamp extras other
     shift
     extras="$(IFS=,; echo "$*")"
     repository="$(ha_repository)"
@@ -89,6 +89,10 @@ ha_tools_venv() {
             exec 9>"$state/.tools.lock"
             flock 9
             if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+                # What another checkout installed says nothing about this one's packages.
+                if [ "$(cat "$venv/.checkout" 2>/dev/null)" != "$repository" ]; then
+                    for other in "$venv"/.stamp-*; do [ ! -f "$other" ] || : >"$other"; done
+                fi
                 # A half-made environment has no stamp: it is made afresh.
                 ls "$venv"/.stamp-* >/dev/null 2>&1 && "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
                     ha_make_venv "$python" "$venv"
@@ -97,6 +101,7 @@ ha_tools_venv() {
                 "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
                     -e "$repository/sidecar" -e "$repository/setup${extras:+[$extras]}" >"$log" 2>&1 9>&- ||
                     { tail -n 15 "$log" >&2; ha_fail "pip could not install the tools; the whole log is $log"; }
+                printf '%s\n' "$repository" >"$venv/.checkout"
                 printf '%s\n' "$wanted" >"$stamp"
             fi
         ) || exit 1

