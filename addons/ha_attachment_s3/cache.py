@@ -206,7 +206,7 @@ class Copy:
         self._file = os.fdopen(handle, "wb")
         self._failed = False
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> None:  # pylint: disable=method-required-super
         """Add these bytes."""
         if not self._failed:
             try:

@@ -54,8 +54,8 @@ def whole(sources: Sequence[Source], location: Location) -> bytes:
                 break
             except _Missing:
                 break
-            except ObjectDamaged:
-                pass
+            except ObjectDamaged as error:
+                _logger.info("%s came damaged: %s", location.store_fname, error)
     raise unavailable or ObjectDamaged()
 
 

@@ -163,7 +163,7 @@ class ObjectStream(Stream):
 class _Nothing:
     """A file that is not read: what is sent is decided later."""
 
-    def read(self, _size=-1):
+    def read(self, _size=-1):  # pylint: disable=method-required-super
         return b""
 
     def close(self):

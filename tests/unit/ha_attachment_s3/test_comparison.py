@@ -22,7 +22,9 @@ def test_every_combination_of_three_keys() -> None:
     keys = "abc"
     for here, there in itertools.product(itertools.product([0, 1], repeat=3), repeat=2):
         wanted = [Wanted(key, 1) for key, is_wanted in zip(keys, here, strict=True) if is_wanted]
-        listed = [Listed(key, 1, 0) for key, is_listed in zip(keys, there, strict=True) if is_listed]
+        listed = [
+            Listed(key, 1, 0) for key, is_listed in zip(keys, there, strict=True) if is_listed
+        ]
         expected = [
             ("missing" if is_wanted else "orphan", key)
             for key, is_wanted, is_listed in zip(keys, here, there, strict=True)
