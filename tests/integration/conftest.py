@@ -43,9 +43,8 @@ def stock_template(postgres: Postgres) -> OdooServer:
 
 
 @pytest.fixture(scope="session")
-def suite_template(postgres: Postgres, stock_template: OdooServer) -> OdooServer:
+def suite_template(postgres: Postgres) -> OdooServer:
     """The same with the whole suite installed and active."""
     server = OdooServer(postgres, "suite", variant="suite", options={"max_cron_threads": 0})
-    server.copy_database(stock_template)
-    server.install(*suite_modules())
+    server.install(*BASE_MODULES, *suite_modules())
     return server

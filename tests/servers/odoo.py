@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from . import installed
 from .addresses import accepts_connections, free_port, next_address, wait_until
 from .odoo_client import OdooClient
 from .odoo_source import SUITE_ADDONS, TEST_ADDONS, OdooSource
@@ -51,6 +52,7 @@ class OdooServer(Server):
         self.data_dir = data_dir or self.base / "data"
         self.configuration = self.base / "odoo.conf"
         self.workers = workers
+        self._in_bucket = "s3_bucket" in (ha or {})
         self._write_configuration(dict(options or {}), dict(ha or {}))
         self.environment = {
             "PYTHONPATH": str(self.source.python_path),
@@ -120,6 +122,20 @@ class OdooServer(Server):
 
     def install(self, *modules: str, options: Sequence[str] = ()) -> None:
         """Create the database when it is missing and install ``modules`` in it."""
+        server, filestore = self.databases[0], self.data_dir / "filestore" / self.dbname
+        kept = installed.find(self.variant, modules, options)
+        # What is in a bucket can't be kept.
+        if kept is None or self._in_bucket or installed.exists(server, self.dbname):
+            self._install(modules, options)
+            return
+        with kept.alone():
+            if not kept.restore(server, self.dbname, filestore):
+                self._install(modules, options)
+                kept.keep(server, self.dbname, filestore)
+        # A test may kill the server next: the database must not need the log to be whole.
+        server.execute("CHECKPOINT")
+
+    def _install(self, modules: Sequence[str], options: Sequence[str]) -> None:
         once = ("--stop-after-init", "--no-http")
         self.run("-i", ",".join(modules), *once, *options, timeout=600)
 

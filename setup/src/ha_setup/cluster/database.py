@@ -25,6 +25,8 @@ from ha_setup.files import write_file
 PREPARED = "ha_setup.prepared"
 INSTALL_TIMEOUT_S = 900.0
 BASE_MODULES = ("base", "web", "bus")
+# What every Odoo with a web client has, or gets in a moment.
+EVERYWHERE = (*BASE_MODULES, "base_setup")
 
 # Runs in `odoo shell`; the answers it needs come with it on standard input.
 PREPARE_SCRIPT = """
@@ -62,7 +64,7 @@ def demo_logins() -> list[str]:
 def needs_an_app(manifest: Mapping[str, Any]) -> bool:
     """Whether the addon is for an app of Odoo's that not everybody has."""
     depends = manifest.get("depends", ())
-    return any(not name.startswith("ha_") and name not in ("base", "web") for name in depends)
+    return any(not name.startswith("ha_") and name not in EVERYWHERE for name in depends)
 
 
 def suite_modules(addons: Path) -> Modules:
