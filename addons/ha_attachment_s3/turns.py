@@ -1,8 +1,8 @@
 """While S3 is slow, at most some of a node's workers wait for it: pages need the others.
 
 The processes of a node tell each other by files. Each operation that took too long renews the time of
-the file ``slow``; while that is young, an operation needs one of the numbered files for itself. A
-process that dies lets go of its file. No odoo, no S3.
+the file ``slow``, one that was quick removes it; while it is young, an operation needs one of the
+numbered files for itself. A process that dies lets go of its file. No odoo, no S3.
 """
 
 import fcntl
@@ -54,13 +54,23 @@ class Turns:
         if limited:
             self._enter()
         began = time.monotonic()
+        answered = False
         try:
             yield
+            answered = True
         finally:
-            if time.monotonic() - began >= self._slow:
+            took = time.monotonic() - began
+            if took >= self._slow:
                 self._tell()
             if limited:
+                if answered and took < self._slow / 4:
+                    self._forget()
                 self._leave()
+
+    def _forget(self) -> None:
+        """It answered soon: nobody need wait for a turn any more, until it is slow again."""
+        with suppress(OSError):
+            (self._directory / "slow").unlink()
 
     def _is_slow(self) -> bool:
         try:

@@ -221,7 +221,8 @@ class Presence:
         if holder in self._watches:
             return True
         try:
-            wanted = self._parameters(f"cron {self._node.name} waits for {holder}")
+            # A switchover by ha-sidecar doesn't wait for the end of what has this name.
+            wanted = self._parameters(f"waits: {self._node.name} for {holder}")
             session = connect(wanted, self._timeout)
             try:
                 session.query(_SETTINGS, (), self._timeout)

@@ -55,11 +55,14 @@ class Scene:
     def is_held(self) -> bool:
         return HOLD in self.keys()
 
-    def open_transaction(self) -> psycopg2.extensions.connection:
-        """Begin a transaction on the primary that has written, and leave it open."""
+    def open_transaction(self, name: str = "payroll") -> psycopg2.extensions.connection:
+        """Begin a transaction on the primary that has written, and leave it open.
+
+        :param name: what the session calls itself
+        """
         connection = psycopg2.connect(
             host=self.old.address, port=self.old.port, user="postgres", dbname="postgres",
-            application_name="payroll",
+            application_name=name,
         )  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE IF NOT EXISTS rows (at timestamptz)")

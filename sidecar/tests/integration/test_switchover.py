@@ -85,6 +85,8 @@ def test_every_node_holds_until_the_new_primary_is_proven(scene: Scene) -> None:
 
 
 def test_a_transaction_that_ends_in_time_is_waited_for(scene: Scene) -> None:
+    # A node that waits for another one's end is in a transaction for minutes: that is nobody's work.
+    watch = scene.open_transaction("odoo-ha waits: odoo1 for odoo2/3fe1")
     with scene.open_transaction() as work, Switchover(scene) as command:
         command.wait_to_say(HOLDS)
         scene.each_shows(timeout=1, state="switching", primary=scene.old.name)
@@ -93,6 +95,7 @@ def test_a_transaction_that_ends_in_time_is_waited_for(scene: Scene) -> None:
         work.commit()
         code, report = command.end()
     assert (code, report["outcome"]) == (0, "switched")
+    watch.close()
 
 
 def test_a_transaction_that_stays_open_makes_it_give_up(scene: Scene) -> None:

@@ -65,6 +65,20 @@ def test_an_error_gives_the_turn_back(tmp_path: Path) -> None:
         pass
 
 
+def test_a_quick_answer_ends_the_limit_at_once_and_a_quick_error_does_not(tmp_path: Path) -> None:
+    first, second = processes(tmp_path, 2, number=1, slow=60)
+    slow = tmp_path / "slow"
+    slow.touch()
+    with pytest.raises(TimeoutError), first.turn():
+        raise TimeoutError
+    assert slow.exists()
+    with first.turn():
+        pass
+    assert not slow.exists()
+    with first.turn(), second.turn():
+        pass
+
+
 def test_s3_is_fast_again_some_time_after(tmp_path: Path) -> None:
     first, second = processes(tmp_path, 2, number=1)
     was_slow(first)

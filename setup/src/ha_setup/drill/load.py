@@ -18,6 +18,7 @@ from ha_setup.drill.verdicts import Verdict
 from ha_setup.errors import SetupError
 
 _PREPARATION_TIMEOUT = 90.0
+_PAUSE = 0.5  # seconds between two tries of what the preparation needs
 _FINAL_CHECK_TIMEOUT = 60.0
 _WARM_UP_ROUNDS = 3
 _READS_FOR_EVERY_NODE = 12
@@ -120,9 +121,11 @@ class Load:
                 f"{person.login} could not log in before the drill: is Odoo up behind the balancer?"
             )
         token = f"{self._run}-before-{user}"
-        verdict = await person.create_attachment(
-            Planned(user, 0, user, Action.ATTACHMENT_WRITE, token)
-        )
+        planned = Planned(user, 0, user, Action.ATTACHMENT_WRITE, token)
+        verdict = await person.create_attachment(planned)
+        while verdict.record is None and time.monotonic() < deadline:
+            await asyncio.sleep(_PAUSE)  # what the run before did to S3 may still be felt
+            verdict = await person.create_attachment(planned)
         if verdict.record is None:
             raise SetupError(
                 f"{person.login} could not write an attachment before the drill: {verdict.kind}"

@@ -16,13 +16,14 @@ SELECT pg_has_role('pg_read_all_stats', 'USAGE'),
        ARRAY(SELECT DISTINCT coalesce(host(client_addr), 'local')
              FROM pg_stat_activity WHERE application_name = 'ha-sidecar')
 """
+#: Odoo's nodes wait for each other's end (ha_cron_leader) in transactions that do nothing else.
 _OPEN = """
 SELECT pid, coalesce(usename, ''), coalesce(datname, ''), coalesce(application_name, ''),
        coalesce(host(client_addr), 'local'), coalesce(state, ''),
        extract(epoch FROM clock_timestamp() - xact_start)::float8
 FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
-  AND application_name NOT LIKE 'ha-sidecar%'
+  AND application_name NOT LIKE 'ha-sidecar%' AND application_name NOT LIKE 'odoo-ha waits:%'
 """
 _CANDIDATE = """
 SELECT pg_is_in_recovery(),
@@ -47,7 +48,8 @@ def primary_facts(session: Session, deadline: float) -> PrimaryFacts:
 
 
 def open_transactions(session: Session, deadline: float) -> tuple[OpenTransaction, ...]:
-    """Return every client's open transaction, but this command's and the sidecars'."""
+    """Return every client's open transaction, but this command's, the sidecars' and
+    of nodes that wait for another node's end."""
     return tuple(OpenTransaction(*row) for row in session.rows(_OPEN, deadline))
 
 
