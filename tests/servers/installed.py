@@ -51,7 +51,7 @@ class Installed:
         if not self._dump.exists():
             return False
         server.execute(
-            f'CREATE DATABASE "{dbname}" OWNER {ODOO_ROLE} ENCODING \'unicode\''
+            f"CREATE DATABASE \"{dbname}\" OWNER {ODOO_ROLE} ENCODING 'unicode'"
             " LC_COLLATE 'C' TEMPLATE template0"
         )
         _run(server, "pg_restore", "--no-owner", "--exit-on-error", "-d", dbname, str(self._dump))
