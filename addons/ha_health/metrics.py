@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import shutil
+import struct
 import tempfile
 import threading
 import time
@@ -31,6 +32,9 @@ _PREFIX = "odoo-ha-metrics-"
 _INTERVAL = 1.0
 #: Where the counts of processes that are gone are added up.
 _ENDED = "counter_0.db"
+#: What reading the file of a process gives that is just making it.
+_HALF_MADE = (struct.error, FileNotFoundError)
+_ATTEMPTS, _PAUSE = 20, 0.05
 
 _directory: Path | None = None
 _reporting = 0
@@ -84,20 +88,32 @@ def page(samplers: Samplers, held: int) -> tuple[bytes, str]:
             "metrics need the Python package prometheus-client in Odoo's environment: "
             "pip install prometheus-client"
         )
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: PLC0415
+
+    report_from_here()
+    samplers.main.wait_for_first_look()
+    for _attempt in range(_ATTEMPTS - 1):
+        try:
+            return _gather(_directory, samplers, held), CONTENT_TYPE_LATEST
+        except _HALF_MADE:
+            time.sleep(_PAUSE)
+    return _gather(_directory, samplers, held), CONTENT_TYPE_LATEST
+
+
+def _gather(directory: Path, samplers: Samplers, held: int) -> bytes:
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
-    from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
+    from prometheus_client.exposition import generate_latest  # noqa: PLC0415
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
     from .figures import NodeCollector  # noqa: PLC0415 (imports prometheus-client)
 
-    report_from_here()
-    samplers.main.wait_for_first_look()
     registry = CollectorRegistry()
     registry.register(NodeCollector(samplers, held))
-    with _locked(_directory):
-        _add_up_ended(_directory)
-        MultiProcessCollector(registry, str(_directory))
-        return generate_latest(registry), CONTENT_TYPE_LATEST
+    with _locked(directory):
+        _add_up_ended(directory)
+        MultiProcessCollector(registry, str(directory))
+        text: bytes = generate_latest(registry)
+        return text
 
 
 def _report() -> None:
@@ -131,8 +147,12 @@ def _add_up_ended(directory: Path) -> None:
         if file.name == _ENDED or is_alive(pid):
             continue
         if file.name.startswith("counter_"):
+            try:
+                counted = list(MmapedDict.read_all_values_from_file(str(file)))
+            except struct.error:
+                counted = []  # it was killed while it made the file
             total = MmapedDict(str(directory / _ENDED))
-            for key, value, timestamp, _place in MmapedDict.read_all_values_from_file(str(file)):
+            for key, value, timestamp, _place in counted:
                 total.write_value(key, total.read_value(key)[0] + value, timestamp)
             total.close()
         file.unlink()
