@@ -55,15 +55,22 @@ class Scene:
     def is_held(self) -> bool:
         return HOLD in self.keys()
 
-    def open_transaction(self, name: str = "payroll") -> psycopg2.extensions.connection:
-        """Begin a transaction on the primary that has written, and leave it open.
+    def watch_a_node(self) -> psycopg2.extensions.connection:
+        """Be in a transaction as an Odoo node is that waits for another one's end."""
+        connection = self._connect("odoo-ha waits: odoo1 for odoo2/3fe1")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return connection
 
-        :param name: what the session calls itself
-        """
-        connection = psycopg2.connect(
+    def _connect(self, name: str) -> psycopg2.extensions.connection:
+        return psycopg2.connect(
             host=self.old.address, port=self.old.port, user="postgres", dbname="postgres",
             application_name=name,
         )  # fmt: skip
+
+    def open_transaction(self) -> psycopg2.extensions.connection:
+        """Begin a transaction on the primary that has written, and leave it open."""
+        connection = self._connect("payroll")
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE IF NOT EXISTS rows (at timestamptz)")
             cursor.execute("INSERT INTO rows VALUES (clock_timestamp())")

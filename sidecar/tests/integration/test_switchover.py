@@ -86,7 +86,7 @@ def test_every_node_holds_until_the_new_primary_is_proven(scene: Scene) -> None:
 
 def test_a_transaction_that_ends_in_time_is_waited_for(scene: Scene) -> None:
     # A node that waits for another one's end is in a transaction for minutes: that is nobody's work.
-    watch = scene.open_transaction("odoo-ha waits: odoo1 for odoo2/3fe1")
+    watch = scene.watch_a_node()
     with scene.open_transaction() as work, Switchover(scene) as command:
         command.wait_to_say(HOLDS)
         scene.each_shows(timeout=1, state="switching", primary=scene.old.name)
