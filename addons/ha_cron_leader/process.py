@@ -9,8 +9,9 @@ from odoo.addons.ha_base.patches import apply
 from odoo.tools import config
 
 from .fence import Lease
-from .keeper import Keeper, release
+from .keeper import Keeper
 from .lease import Terms
+from .letting_go import release
 from .node import Node
 from .settings import Settings
 

@@ -6,9 +6,7 @@ thing: /health without a token tells a load balancer pass or fail, and no more.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hmac
 import json
 import os
 import socket
@@ -17,20 +15,19 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import BaseServer, TCPServer, ThreadingMixIn, UnixStreamServer
+from socketserver import UnixStreamServer
 from typing import Any
 
 import structlog
 
 from .errors import ConfigError
+from .listener import CLIENT_TIMEOUT, Listener, TcpListener, sends_token
 from .metrics import Metrics
 from .node_watch import NodeWatcher
 from .publisher import Publisher
 
 _log = structlog.get_logger("ha_sidecar.api")
 
-#: Seconds a client may take to send its request or to take what it is sent.
-CLIENT_TIMEOUT = 5.0
 #: Seconds without news after which an event stream sends a comment, to notice who has left.
 KEEPALIVE = 5.0
 
@@ -56,7 +53,7 @@ def bare_health(document: bytes | None) -> tuple[int, dict[str, Any]]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Listener
+    server: ApiListener
     timeout = CLIENT_TIMEOUT
     protocol_version = "HTTP/1.1"
     server_version = "ha-sidecar"
@@ -125,29 +122,16 @@ class _Handler(BaseHTTPRequestHandler):
         _log.debug("request", detail=format % args)
 
 
-class Listener(ThreadingMixIn, BaseServer):
-    """One thread a client, at most ``clients`` of them."""
+class ApiListener(Listener):
+    """What both kinds of socket answer from."""
 
-    daemon_threads = True
-    block_on_close = False
     publisher: Publisher
     metrics: Metrics
     node: NodeWatcher
-    setting: str
-    _places: threading.BoundedSemaphore
-    _thread: threading.Thread | None = None
 
     def admits(self, given: str | None) -> bool:
         """Tell whether the header ``Authorization: given`` opens everything."""
         raise NotImplementedError
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
-            _log.warning("too many clients of the API", setting="socket_clients", of=self.setting)
-            self.refuse(request)
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
 
     def status(self) -> bytes:
         """Return all that this sidecar knows: the topology document, and its own node."""
@@ -158,40 +142,8 @@ class Listener(ThreadingMixIn, BaseServer):
         }
         return json.dumps(known).encode() + b"\n"
 
-    def refuse(self, request: Any) -> None:
-        """Tell a client that there are too many."""
-        request.settimeout(0.5)
-        with contextlib.suppress(OSError):
-            # The request has to be taken, or closing would reset the answer away.
-            request.recv(65536)
-        with contextlib.suppress(OSError):
-            request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        _log.debug("client left", exc_info=True)
-
-    def begin(self) -> None:
-        """Serve in a thread of its own."""
-        self._thread = threading.Thread(
-            target=self.serve_forever, args=(0.2,), name=f"api {self.setting}", daemon=True
-        )
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop serving."""
-        if self._thread is not None:
-            self.shutdown()
-            self._thread.join(2.0)
-        self.server_close()
-
-
-class Api(Listener, UnixStreamServer):
+class Api(ApiListener, UnixStreamServer):
     """The API on the Unix socket ``path``, for whoever its ``mode`` lets in.
 
     Raises ConfigError when the socket can't be made or another sidecar listens on it.
@@ -240,15 +192,12 @@ class Api(Listener, UnixStreamServer):
         self._path.unlink(missing_ok=True)
 
 
-class TcpApi(Listener, TCPServer):
-    """The API on ``address``, an IP address and a port, for who sends the token.
+class TcpApi(ApiListener, TcpListener):
+    """The API on ``address``, for who sends the token.
 
-    ``token`` is called at each request, so that a new one is taken without a restart. Raises
-    ConfigError when it can't listen there.
+    ``token`` is called at each request, so that a new one is taken without a restart.
     """
 
-    request_queue_size = 64
-    allow_reuse_address = True
     setting = "listen"
 
     def __init__(
@@ -262,31 +211,10 @@ class TcpApi(Listener, TCPServer):
     ) -> None:
         self.publisher, self.metrics, self.node = publisher, metrics, node
         self._token = token
-        # Strangers must not be able to take the Unix socket's places.
-        self._places = threading.BoundedSemaphore(clients)
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        try:
-            super().__init__(address, _Handler)
-        except OSError as error:
-            raise ConfigError(
-                f"listen: {address[0]}:{address[1]} can't be taken ({error.strerror}); it should be"
-                " an address of this host and a port that nobody listens on"
-            ) from None
+        super().__init__(address, _Handler, clients)
 
     def admits(self, given: str | None) -> bool:
         return sends_token(given, self._token)
-
-
-def sends_token(given: str | None, token: Callable[[], str]) -> bool:
-    """Tell whether ``Authorization: given`` has the token; compared in constant time."""
-    scheme, _, sent = (given or "").partition(" ")
-    try:
-        known = token()
-    except ConfigError as error:
-        _log.error("nobody is let in", error=str(error))
-        return False
-    same = hmac.compare_digest(sent.strip().encode(errors="replace"), known.encode())
-    return same and scheme.lower() == "bearer"
 
 
 def _remove_stale(path: Path) -> None:

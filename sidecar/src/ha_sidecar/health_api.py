@@ -7,19 +7,16 @@ whether the node may get requests.
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from socketserver import StreamRequestHandler, TCPServer
+from socketserver import StreamRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from .api import CLIENT_TIMEOUT, Listener, sends_token
-from .errors import ConfigError
+from .listener import CLIENT_TIMEOUT, TcpListener, sends_token
 from .node_watch import NodeWatcher
 
 PROBES = ("ready", "live", "startup")
@@ -105,32 +102,7 @@ class _AgentHandler(StreamRequestHandler):
         self.wfile.write(self.server.node.verdict(time.monotonic()).agent.encode() + b"\n")
 
 
-class _NodeListener(Listener, TCPServer):
-    """Listens on ``address`` for strangers. Raises ConfigError when it can't."""
-
-    request_queue_size = 64
-    allow_reuse_address = True
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        handler: type[BaseHTTPRequestHandler] | type[_AgentHandler],
-        clients: int,
-        node: NodeWatcher,
-    ) -> None:
-        self.node = node
-        self._places = threading.BoundedSemaphore(clients)
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        try:
-            super().__init__(address, handler)
-        except OSError as error:
-            raise ConfigError(
-                f"{self.setting}: {address[0]}:{address[1]} can't be taken ({error.strerror});"
-                " it should be an address of this host and a port that nobody listens on"
-            ) from None
-
-
-class HealthApi(_NodeListener):
+class HealthApi(TcpListener):
     """``health_listen``: ``/web/health`` for everybody, its details for who sends the token."""
 
     setting = "health_listen"
@@ -142,20 +114,22 @@ class HealthApi(_NodeListener):
         node: NodeWatcher,
         token: Callable[[], str] | None,
     ) -> None:
-        self._token = token
-        super().__init__(address, _HealthHandler, clients, node)
+        self.node, self._token = node, token
+        super().__init__(address, _HealthHandler, clients)
 
     def admits(self, given: str | None) -> bool:
+        """Tell whether the header ``Authorization: given`` opens the details."""
         return self._token is not None and sends_token(given, self._token)
 
 
-class AgentApi(_NodeListener):
+class AgentApi(TcpListener):
     """``agent_listen``: one line for whoever connects, as HAProxy's agent check reads it."""
 
     setting = "agent_listen"
 
     def __init__(self, address: tuple[str, int], clients: int, node: NodeWatcher) -> None:
-        super().__init__(address, _AgentHandler, clients, node)
+        self.node = node
+        super().__init__(address, _AgentHandler, clients)
 
     def refuse(self, request: Any) -> None:
         """Say nothing: no answer changes nothing in HAProxy."""

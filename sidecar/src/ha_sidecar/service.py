@@ -15,7 +15,7 @@ from .actors import Actor
 from .actors.haproxy import HaproxyActor
 from .actors.pgbouncer import PgBouncer
 from .actors.pgbouncer.console import Access as ConsoleAccess
-from .api import Api, Listener, TcpApi
+from .api import Api, TcpApi
 from .cluster import ProbeReport
 from .config import read_secret
 from .drain import drain_path
@@ -24,6 +24,7 @@ from .election import EtcdWatcher
 from .errors import ConfigError
 from .etcd import Access
 from .health_api import AgentApi, HealthApi
+from .listener import Listener
 from .memory_file import MemoryFile
 from .metrics import Metrics
 from .node_watch import NodeWatcher
