@@ -31,6 +31,7 @@ def result(**changes: Any) -> RunResult:
         "failed_by_kind": {},
         "logouts": 0,
         "revived": 0,
+        "hung_workers": 0,
         "writes_acknowledged": 30,
         "lost_acknowledged": 0,
         "lost_before_switch": 0,

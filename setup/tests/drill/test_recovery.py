@@ -83,6 +83,7 @@ def judge(
     given = {
         "logouts": 0,
         "revived": 0,
+        "hung": 0,
         "goodbyes": [],
         "sync": True,
         "emptied": 0,
@@ -104,6 +105,11 @@ def test_failed_requests_and_logouts() -> None:
 def test_ended_sessions() -> None:
     assert judge(revived=1) == "fail: 1 ended session lived again"
     assert judge(goodbyes=["logging out: http_503"]) == "fail: logging out: http_503"
+
+
+def test_workers_that_hung() -> None:
+    assert judge(hung=2, fault=Fault.SLOW_S3) == "fail: 2 workers hung past the timeout"
+    assert judge(hung=2) == "pass"  # a frozen primary's may, with stock
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ KEYS = [
     "failed_by_kind",
     "logouts",
     "revived",
+    "hung_workers",
     "writes_acknowledged",
     "lost_acknowledged",
     "lost_before_switch",

@@ -16,6 +16,7 @@ from ha_setup.drill import metrics, promotion, recovery, rows, schedule
 from ha_setup.drill.faults import Injected, Scene, inject
 from ha_setup.drill.figures import Findings, result_of
 from ha_setup.drill.goodbyes import Goodbyes
+from ha_setup.drill.hung import HungWorkers
 from ha_setup.drill.ledger import Reckoning, reckon, told
 from ha_setup.drill.load import Load
 from ha_setup.drill.objects import wrong_objects
@@ -122,6 +123,7 @@ class _Run:
             await load.prepare()
             await goodbyes.prepare()
             primary = self.cluster.primary()
+            hung = HungWorkers(layout.log_file(host.name) for host in layout.odoo)
             load.start()
             started = datetime.now(UTC)
             prober = Prober(
@@ -158,6 +160,7 @@ class _Run:
                 reckoning=self._reckon(name, trace, primary),
                 logouts=logouts,
                 revived=revived,
+                hung=hung.count(),
                 goodbyes=goodbyes.failures,
                 wrong=wrong,
                 waited_for=waited_for,

@@ -24,7 +24,7 @@ class Findings:
 
     `wrong`: tokens of acknowledged attachments whose content is not what was written. `waited_for`: what had
     not come when the run gave up. `positions`: how far the WAL was, and when; `history`: the text of the
-    final timeline's history file. `seconds`: how long the whole run took.
+    final timeline's history file. `hung`: workers that Odoo killed. `seconds`: how long the whole run took.
     """
 
     number: int
@@ -35,6 +35,7 @@ class Findings:
     reckoning: Reckoning
     logouts: int
     revived: int
+    hung: int
     goodbyes: list[str]
     wrong: list[str]
     waited_for: str | None
@@ -76,6 +77,7 @@ def result_of(options: DrillOptions, found: Findings) -> RunResult:
         failed_by_kind=metrics.failures_by_kind(outcomes),
         logouts=found.logouts,
         revived=found.revived,
+        hung_workers=found.hung,
         writes_acknowledged=reckoning.acknowledged,
         lost_acknowledged=len({*reckoning.lost, *found.wrong}),
         lost_before_switch=len(before_switch),
@@ -96,6 +98,7 @@ def result_of(options: DrillOptions, found: Findings) -> RunResult:
             reckoning,
             logouts=found.logouts,
             revived=found.revived,
+            hung=found.hung,
             goodbyes=found.goodbyes,
             sync=options.sync,
             emptied=len(set(found.wrong) - set(reckoning.lost)),

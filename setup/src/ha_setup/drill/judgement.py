@@ -19,6 +19,7 @@ def judge_run(
     logouts: int,
     sync: bool,
     revived: int,
+    hung: int,
     goodbyes: Sequence[str],
     emptied: int,
     lost_before_switch: int,
@@ -26,8 +27,8 @@ def judge_run(
 ) -> str:
     """ "pass", or "fail: " and the reasons.
 
-    `revived`: sessions that their users had ended, and that lived again; `goodbyes`: what went wrong when
-    they ended them. `emptied`: acknowledged attachments whose content is not what was written. `waited_for`: what had not
+    `revived`: sessions that their users had ended, and that lived again; `hung`: workers that Odoo killed,
+    which an ailing S3 must not cause; `goodbyes`: what went wrong when they ended them. `emptied`: acknowledged attachments whose content is not what was written. `waited_for`: what had not
     come when the run gave up. Without synchronous replication, losing acknowledged writes of the moment
     before the fault is what the user chose: it is counted, and failed only for those that lie before the point where the new timeline began.
     """
@@ -41,6 +42,8 @@ def judge_run(
         reasons.append(f"{_count(logouts, 'user')} logged out")
     if revived:
         reasons.append(f"{_count(revived, 'ended session')} lived again")
+    if hung and fault.ails_s3:
+        reasons.append(f"{_count(hung, 'worker')} hung past the timeout")
     reasons += goodbyes
     if reckoning.lost and (sync or not fault.moves_primary):
         reasons.append(f"{_count(len(reckoning.lost), 'acknowledged write')} lost")

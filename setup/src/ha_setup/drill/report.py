@@ -30,6 +30,11 @@ FIGURES: tuple[tuple[str, Callable[[RunResult], str], Callable[[RunResult], bool
     ("users logged out", lambda r: str(r.logouts), lambda r: r.logouts > 0),
     ("ended sessions that lived again", lambda r: str(r.revived), lambda r: r.revived > 0),
     (
+        "workers hung past their timeout",
+        lambda r: str(r.hung_workers),
+        lambda r: r.hung_workers > 0,
+    ),
+    (
         "writes acknowledged",
         lambda r: str(r.writes_acknowledged),
         lambda r: not r.writes_acknowledged,

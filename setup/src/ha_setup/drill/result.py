@@ -13,7 +13,7 @@ SuiteState = Literal["on", "stock"]
 OnOff = Literal["on", "off"]
 
 JSON_KEYS = (
-    "fault", "number", "suite", "sync", "started_at", "seconds", "requests", "failed_requests", "failed_by_kind", "logouts", "revived",
+    "fault", "number", "suite", "sync", "started_at", "seconds", "requests", "failed_requests", "failed_by_kind", "logouts", "revived", "hung_workers",
     "writes_acknowledged", "lost_acknowledged", "lost_before_switch", "duplicates", "ghosts", "write_outage_s", "read_outage_s",
     "max_latency_s", "p50_ms", "p99_ms", "steady_p50_ms", "steady_p99_ms", "writable_to_first_ack_ms", "promoted_at", "verdict", "notes",
 )  # fmt: skip
@@ -21,7 +21,8 @@ JSON_KEYS = (
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What one run showed. `revived`: sessions that their users ended during the fault, and that lived again. `trace` holds the single requests and events, for pictures; it is not in the JSON.
+    """What one run showed. `revived`: sessions that their users ended during the fault, and that lived again.
+    `hung_workers`: those that Odoo killed for a request that took too long. `trace` holds the single requests and events, for pictures; it is not in the JSON.
 
     Times in words are RFC 3339, UTC. Latencies count from the scheduled start of a request; the steady ones
     are of requests that began before the fault. `lost_before_switch`: acknowledged writes that are gone
@@ -40,6 +41,7 @@ class RunResult:
     failed_by_kind: dict[str, int]
     logouts: int
     revived: int
+    hung_workers: int
     writes_acknowledged: int
     lost_acknowledged: int
     lost_before_switch: int
@@ -69,7 +71,7 @@ class RunResult:
 
 def from_json(document: Mapping[str, Any]) -> RunResult:
     """The result that `as_json` described, without its trace. Raises KeyError or TypeError when it is none."""
-    older = {"revived": 0}  # records that were begun before it was counted
+    older = {"revived": 0, "hung_workers": 0}  # records that were begun before they were counted
     return RunResult(**{key: {**older, **document}[key] for key in JSON_KEYS}, trace=Trace((), 0.0))
 
 
