@@ -1,4 +1,5 @@
-"""The API: GET /topology, /topology/events (server-sent events), /status, /health, /metrics.
+"""The API: GET /topology, /topology/events (server-sent events), /status, /health, /metrics, and the
+pages of other parts; POST for what they may be ordered to do, on the Unix socket only.
 
 On the Unix socket whoever may open it may ask. On TCP everything needs the token, but for one
 thing: /health without a token tells a load balancer pass or fail, and no more.
@@ -12,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import UnixStreamServer
@@ -30,6 +31,12 @@ _log = structlog.get_logger("ha_sidecar.api")
 
 #: Seconds without news after which an event stream sends a comment, to notice who has left.
 KEEPALIVE = 5.0
+#: An order is a small JSON object.
+_MOST_BYTES = 1 << 16
+
+#: What another part answers to GET; to POST with a JSON object: the HTTP status and the answer.
+Page = Callable[[], Mapping[str, Any]]
+Order = Callable[[Mapping[str, Any]], tuple[int, Mapping[str, Any]]]
 
 
 def health(document: bytes | None) -> tuple[int, dict[str, Any]]:
@@ -83,10 +90,31 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/metrics":
             page, kind = self.server.metrics.page(self.headers.get("Accept", ""))
             self._answer(200, page, kind)
+        elif self.path in self.server.pages:
+            self._answer(200, json.dumps(self.server.pages[self.path]()).encode() + b"\n")
         else:
-            self._answer(
-                404, b'{"error": "ask /topology, /topology/events, /status, /health or /metrics"}\n'
-            )
+            known = ["/topology", "/topology/events", "/status", "/health", "/metrics"]
+            self._refuse(404, "ask " + ", ".join([*known, *self.server.pages]))
+
+    def do_POST(self) -> None:
+        order = self.server.orders.get(self.path)
+        if order is None:
+            self._refuse(404, "nothing is ordered there")
+            return
+        try:
+            length = int(self.headers.get("Content-Length", ""))
+            wanted = json.loads(self.rfile.read(length)) if 0 <= length <= _MOST_BYTES else None
+        except ValueError:
+            wanted = None
+        if not isinstance(wanted, dict):
+            self.close_connection = True
+            self._refuse(400, "send a small JSON object")
+            return
+        status, found = order(wanted)
+        self._answer(status, json.dumps(found).encode() + b"\n")
+
+    def _refuse(self, status: int, reason: str) -> None:
+        self._answer(status, json.dumps({"error": reason}).encode() + b"\n")
 
     def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
@@ -128,6 +156,8 @@ class ApiListener(Listener):
     publisher: Publisher
     metrics: Metrics
     node: NodeWatcher
+    pages: Mapping[str, Page]
+    orders: Mapping[str, Order]
 
     def admits(self, given: str | None) -> bool:
         """Tell whether the header ``Authorization: given`` opens everything."""
@@ -160,8 +190,11 @@ class Api(ApiListener, UnixStreamServer):
         publisher: Publisher,
         metrics: Metrics,
         node: NodeWatcher,
+        pages: Mapping[str, Page],
+        orders: Mapping[str, Order],
     ) -> None:
         self.publisher, self.metrics, self.node = publisher, metrics, node
+        self.pages, self.orders = pages, orders
         self._path = path
         self._mode = mode
         self._places = threading.BoundedSemaphore(clients)
@@ -208,8 +241,10 @@ class TcpApi(ApiListener, TcpListener):
         publisher: Publisher,
         metrics: Metrics,
         node: NodeWatcher,
+        pages: Mapping[str, Page],
     ) -> None:
         self.publisher, self.metrics, self.node = publisher, metrics, node
+        self.pages, self.orders = pages, {}
         self._token = token
         super().__init__(address, _Handler, clients)
 

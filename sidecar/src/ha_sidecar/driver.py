@@ -15,6 +15,7 @@ from .decider import decide, is_draining, target_of
 from .document import encode, topology
 from .election import EtcdWatcher, Sight
 from .errors import ThreadDied
+from .history_file import History
 from .memory_file import MemoryFile
 from .metrics import Metrics
 from .notify import Notifier
@@ -63,6 +64,7 @@ class Driver:
         replication: ReplicationWatcher,
         memory_file: MemoryFile,
         memory: Memory,
+        history: History,
         publisher: Publisher,
         metrics: Metrics,
         notifier: Notifier,
@@ -78,6 +80,7 @@ class Driver:
         self._prober = prober
         self._replication = replication
         self._memory_file = memory_file
+        self._history = history
         self._publisher = publisher
         self._metrics = metrics
         self._notifier = notifier
@@ -144,6 +147,8 @@ class Driver:
             else:
                 self._tell(action)
         self._aim_actors(seen)
+        reason = next((each.row.reason for each in actions if isinstance(each, Tell)), "")
+        self._history.saw(before, self._state, seen.view, reason, now.wall)
         if source != before.source:
             self._tell_source(source, before.source)
         self._check_identifier(sight)
@@ -193,7 +198,9 @@ class Driver:
             self._remember(self._unwritten)
         primary = self._state.primary
         lags = self._replication.lags(primary.target if primary else None)
-        document = encode(topology(self._scope, self._state, seen.view, lags, now.wall))
+        found = topology(self._scope, self._state, seen.view, lags, now.wall)
+        self._history.sample(found["replicas"], now.monotonic)
+        document = encode(found)
         started, written = time.monotonic(), False
         try:
             self._publisher.publish(document)

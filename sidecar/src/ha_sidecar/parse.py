@@ -71,6 +71,21 @@ def choice(*allowed: str) -> Parser:
     return parse
 
 
+def choices(*allowed: str) -> Parser:
+    """Some of these words, as a TOML list or with commas."""
+
+    def parse(value: object) -> tuple[str, ...]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)):
+            raise ValueError("a list of " + ", ".join(allowed))
+        found = tuple(str(part).strip() for part in parts if str(part).strip())
+        if not set(found) <= set(allowed):
+            raise ValueError("a list of " + ", ".join(allowed))
+        return found
+
+    return parse
+
+
 def namespace(value: object) -> str:
     return "/" + text(value).strip("/") + "/"
 

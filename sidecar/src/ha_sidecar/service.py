@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 
 import structlog
@@ -15,7 +15,7 @@ from .actors import Actor
 from .actors.haproxy import HaproxyActor
 from .actors.pgbouncer import PgBouncer
 from .actors.pgbouncer.console import Access as ConsoleAccess
-from .api import Api, TcpApi
+from .api import Api, Order, Page, TcpApi
 from .cluster import ProbeReport
 from .config import read_secret
 from .drain import drain_path
@@ -24,11 +24,13 @@ from .election import EtcdWatcher
 from .errors import ConfigError
 from .etcd import Access
 from .health_api import AgentApi, HealthApi
+from .history_file import History
 from .listener import Listener
 from .memory_file import MemoryFile
 from .metrics import Metrics
 from .node_watch import NodeWatcher
 from .notify import Notifier
+from .order_desk import OrderDesk
 from .patroni_rest import PatroniPoller
 from .prober import Prober
 from .publisher import Publisher
@@ -128,19 +130,23 @@ def node_watcher(settings: Settings) -> NodeWatcher:
 
 
 def listeners(
-    settings: Settings, publisher: Publisher, metrics: Metrics, node: NodeWatcher
+    settings: Settings,
+    publisher: Publisher,
+    metrics: Metrics,
+    node: NodeWatcher,
+    pages: Mapping[str, Page],
+    orders: Mapping[str, Order],
 ) -> list[Listener]:
     """Return the API's listeners, not serving yet. Raises ConfigError."""
     clients = settings.socket_clients
-    found: list[Listener] = [
-        Api(settings.socket_path, settings.socket_mode, clients, publisher, metrics, node)
-    ]
+    where, mode = settings.socket_path, settings.socket_mode
+    found: list[Listener] = [Api(where, mode, clients, publisher, metrics, node, pages, orders)]
     token: Callable[[], str] | None = None
     if path := settings.token_file:
         token = lambda: read_secret("token_file", path)  # noqa: E731
     try:
         if settings.listen is not None and token is not None:
-            found.append(TcpApi(settings.listen, token, clients, publisher, metrics, node))
+            found.append(TcpApi(settings.listen, token, clients, publisher, metrics, node, pages))
         if settings.health_listen is not None:
             found.append(HealthApi(settings.health_listen, clients, node, token))
         if settings.agent_listen is not None:
@@ -162,7 +168,10 @@ def run(settings: Settings) -> None:
         # Written at once: a state_dir that can't be written to is a fault before serving.
         memory_file.try_out(memory)
         node = node_watcher(settings)
-        apis = listeners(settings, publisher, metrics, node)
+        history = History(memory_file.path.with_suffix(".history.json"))
+        order_desk = OrderDesk(settings)
+        pages: dict[str, Page] = {"/history": history.status, "/orders": order_desk.status}
+        apis = listeners(settings, publisher, metrics, node, pages, order_desk.orders())
         servants = actors(settings, resolver)
         watcher = EtcdWatcher(
             settings.etcd_endpoints,
@@ -196,6 +205,7 @@ def run(settings: Settings) -> None:
             replication=ReplicationWatcher(login, resolver),
             memory_file=memory_file,
             memory=memory,
+            history=history,
             publisher=publisher,
             metrics=metrics,
             notifier=Notifier(os.environ),

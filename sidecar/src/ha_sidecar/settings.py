@@ -120,6 +120,13 @@ class Settings:
     socket_clients: int = setting(
         128, parse.integer(1, 4096), "Most clients of the socket, and of `listen`, at one time."
     )
+    socket_orders: tuple[str, ...] = setting(
+        (),
+        parse.choices("drain", "switchover"),
+        "What whoever may open that socket may have done, such as Odoo for its administrators:"
+        " `drain` and undrain this node, start a `switchover`.",
+        example='["drain", "switchover"]',
+    )
     pgbouncer_address: tuple[str, int] | None = setting(
         None,
         parse.address,

@@ -177,6 +177,8 @@ def api(tmp_path: Path) -> Iterator[Api]:
         Publisher(tmp_path / "topology.json"),
         Metrics("demo"),
         unwatched(tmp_path),
+        {"/page": lambda: {"of": "a part"}},
+        {"/order": lambda wanted: (202, {"taken": wanted})},
     )
     server.begin()
     yield server
@@ -265,15 +267,36 @@ def test_clients_are_bounded_and_their_places_come_free(api: Api) -> None:
     assert get(api, "/topology")[0] == 200
 
 
+def post(api: Api, path: str, body: bytes, length: int | None = None) -> tuple[int, bytes]:
+    size = len(body) if length is None else length
+    with connect(api) as link:
+        link.sendall(f"POST {path} HTTP/1.0\r\nContent-Length: {size}\r\n\r\n".encode() + body)
+        response = http.client.HTTPResponse(link)
+        response.begin()
+        with response:
+            return response.status, response.read()
+
+
+def test_other_parts_have_pages_and_take_orders(api: Api) -> None:
+    assert get(api, "/page") == (200, b'{"of": "a part"}\n')
+    assert b"/page" in get(api, "/else")[1]
+    assert post(api, "/order", b'{"a": 1}') == (202, b'{"taken": {"a": 1}}\n')
+    assert post(api, "/page", b"{}")[0] == 404
+    for body in (b"", b"[]", b"{", b"3"):
+        assert post(api, "/order", body)[0] == 400, body
+    assert post(api, "/order", b"{}", 1 << 20)[0] == 400
+    assert post(api, "/order", b"{}", -1)[0] == 400
+
+
 def test_stale_socket_is_replaced_but_a_living_one_is_not(tmp_path: Path, api: Api) -> None:
     with pytest.raises(ConfigError, match="socket_path: another ha-sidecar"):
-        Api(tmp_path / "s", 0o600, 3, api.publisher, api.metrics, api.node)
+        Api(tmp_path / "s", 0o600, 3, api.publisher, api.metrics, api.node, {}, {})
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(tmp_path / "stale"))
-    Api(tmp_path / "stale", 0o600, 3, api.publisher, api.metrics, api.node).end()
+    Api(tmp_path / "stale", 0o600, 3, api.publisher, api.metrics, api.node, {}, {}).end()
     (tmp_path / "file").write_text("precious")
     with pytest.raises(ConfigError, match="socket_path"):
-        Api(tmp_path / "file", 0o600, 3, api.publisher, api.metrics, api.node)
+        Api(tmp_path / "file", 0o600, 3, api.publisher, api.metrics, api.node, {}, {})
     assert (tmp_path / "file").read_text() == "precious"
 
 
