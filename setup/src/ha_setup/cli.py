@@ -15,6 +15,7 @@ from ha_setup.cron.command import cron
 from ha_setup.drill.command import drill
 from ha_setup.progress import Progress
 from ha_setup.render.command import command as render
+from ha_setup.rollout.command import command as rollout
 from ha_setup.sessions.command import sessions
 
 state_dir_option = click.option(
@@ -174,3 +175,4 @@ cli.add_command(sessions)
 cli.add_command(cron)
 cli.add_command(attachments)
 cli.add_command(render)
+cli.add_command(rollout)
