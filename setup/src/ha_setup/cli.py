@@ -12,6 +12,7 @@ from rich.console import Console
 from ha_setup.attachments.command import attachments
 from ha_setup.cluster.layout import NETWORKS, POOLERS, Network, Pooler
 from ha_setup.cron.command import cron
+from ha_setup.doctor.command import doctor
 from ha_setup.drill.command import drill
 from ha_setup.progress import Progress
 from ha_setup.render.command import command as render
@@ -175,4 +176,5 @@ cli.add_command(sessions)
 cli.add_command(cron)
 cli.add_command(attachments)
 cli.add_command(render)
+cli.add_command(doctor)
 cli.add_command(rollout)

@@ -22,10 +22,12 @@ class ConfigFile:
 
 @dataclass(frozen=True)
 class Launch:
-    """How a node is started. `as_postgres`: under that user's name when root starts it."""
+    """How a node is started. `as_postgres`: under that user's name when root starts it. `umask` is for
+    the files that it writes."""
 
     argv: tuple[str, ...]
     files: tuple[ConfigFile, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     directories: tuple[Path, ...] = ()
     as_postgres: bool = False
+    umask: int = 0o022

@@ -56,6 +56,10 @@ def bucket(layout: Layout, secrets: Secrets) -> str | None:
         names = [b["Name"] for b in store.list_buckets()["Buckets"]]
         if at.S3_BUCKET not in names:
             store.create_bucket(Bucket=at.S3_BUCKET)
+        # What is deleted by mistake can be brought back.
+        store.put_bucket_versioning(
+            Bucket=at.S3_BUCKET, VersioningConfiguration={"Status": "Enabled"}
+        )
         store.put_object(Bucket=at.S3_BUCKET, Key="ha-setup/probe", Body=b"probe")
         return None
     except (

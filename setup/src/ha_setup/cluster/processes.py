@@ -82,7 +82,7 @@ class Processes:
                     extra_groups=os.getgrouplist(account.pw_name, account.pw_gid)
                     if account
                     else None,
-                    umask=0o022,
+                    umask=launch.umask,
                 )
             except OSError as problem:
                 raise ClusterError(

@@ -12,6 +12,9 @@ from ha_setup.cluster.secrets import Secrets
 from ha_setup.parts import Parts
 from ha_setup.render import redis as product
 
+#: Redis and Sentinel write their configuration anew, with the passwords in it.
+REWRITES_PASSWORDS = 0o077
+
 
 def redis(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
     """One Redis. The first host begins as primary; later the Sentinels decide and rewrite the file."""
@@ -34,6 +37,7 @@ def redis(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Launch:
         argv=(str(parts.redis_server), str(config)),
         files=(ConfigFile(config, "\n".join(lines) + "\n", mode=0o600, keep=True),),
         directories=(data,),
+        umask=REWRITES_PASSWORDS,
     )
 
 
@@ -56,6 +60,7 @@ def sentinel(layout: Layout, parts: Parts, secrets: Secrets, host: Host) -> Laun
         argv=(str(parts.redis_server), str(config), "--sentinel"),
         files=(ConfigFile(config, "\n".join(lines) + "\n", mode=0o600, keep=True),),
         directories=(data,),
+        umask=REWRITES_PASSWORDS,
     )
 
 
