@@ -105,7 +105,7 @@ class Keeper:
         None means that the database has no leases. Waits for a turn of the node's keeper, within
         bounds, when nothing is known of the database.
         """
-        if self._node.board.leaving:
+        if self._node.leaves:
             return {}
         deadline = time.monotonic() + self._terms.timeout * 3
         notes = self._notes(database)
@@ -131,7 +131,7 @@ class Keeper:
             note is not None
             and note.token == lease.token
             and now < note.runs_until
-            and not self._node.board.leaving
+            and not self._node.leaves
         )
 
     def _notes(self, database: str) -> dict[str, Note | None]:
@@ -175,18 +175,17 @@ class Keeper:
             for entry in self._entries.values():
                 if entry.leads:
                     entry.ask_now()  # the row shall know the new session
-        leaving = self._node.board.leaving
         for database, entry in tuple(self._entries.items()):
             if entry.due <= now and (pools := self._asks_for(database, entry)):
                 self._turn(database, entry, pools)
-        waiting = self._hand_over() or leaving
+        waiting = self._hand_over() or self._node.board.leaving
         self._presence.unwatch({one for entry in self._entries.values() for one in entry.holders})
         self._publish()
         self._listen(watched, waiting)
 
     def _asks_for(self, database: str, entry: _Entry) -> tuple[str, ...]:
         """All its pools, but on its way out those under which a job still runs."""
-        if not self._node.board.leaving:
+        if not self._node.leaves:
             return self._node.pools
         now = time.monotonic()
         notes = {pool: self._node.board.get(database, pool, now) for pool in entry.leads}
@@ -206,7 +205,7 @@ class Keeper:
         """Sleep until something is due or something is heard, and take it in."""
         now = time.monotonic()
         moments = [now + (_HAND_OVER if hurry else _LONGEST), *self._suspects.values()]
-        if not self._node.board.leaving:
+        if not self._node.leaves:
             moments += [entry.due for entry in self._entries.values()]
         if not self._take_in():
             poll = select.poll()
@@ -288,16 +287,23 @@ class Keeper:
         self._node.board.put(database, pool, note)
 
     def _hand_over(self) -> bool:
-        """Release the pools that are asked for, once their jobs have ended; True if some run."""
+        """Release the pools that are asked for, and all of a drained node, once their jobs have
+        ended; True if some run."""
         running = False
+        drained = self._node.leaves and not self._node.board.leaving
         for database, entry in self._entries.items():
-            pools = [pool for pool in entry.leads if entry.pools[pool].yields]
+            pools = [pool for pool in entry.leads if drained or entry.pools[pool].yields]
             for pool in pools:
                 with self._node.quiet(database, pool) as quiet:
                     if quiet and give_back(
                         self._presence, database, (pool,), self._node, self._terms, "handed over"
                     ):
-                        entry.ask_now()
+                        if drained:  # it may not ask, so no answer tells it
+                            now = time.monotonic()
+                            entry.pools[pool] = rules.let_go(now)
+                            self._show(database, pool, entry.pools[pool], now)
+                        else:
+                            entry.ask_now()
                     running |= not quiet
         return running
 

@@ -161,6 +161,11 @@ def ask_now(state: State) -> State:
     return replace(state, due=_NEVER)
 
 
+def let_go(now: float) -> State:
+    """The lease was given back; it is asked for as soon as the node may ask again."""
+    return State(standing=Standing.FOLLOWER, due=now, seen_at=now)
+
+
 def observe(
     state: State, observation: Observation, now: float, terms: Terms
 ) -> tuple[State, tuple[Action, ...]]:

@@ -65,7 +65,9 @@ def release(node: Node, terms: Terms) -> None:
             if note is None or not note.token:
                 continue
             with node.quiet(database, pool) as quiet:
-                if quiet and give_back(presence, database, (pool,), node, terms, "stopped"):
+                if quiet and give_back(
+                    presence, database, (pool,), node, terms, statements.STOPPED
+                ):
                     node.board.put(database, pool, Note(0, 0.0, now + terms.lease))
 
 

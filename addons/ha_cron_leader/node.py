@@ -14,7 +14,7 @@ import tempfile
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from .board import Board
@@ -31,11 +31,18 @@ class Node:
 
     :param name: the node's name
     :param pools: the pools it serves, the preferred one first
+    :param drained: tells whether the node is being drained; quickly, for any process of the node
     """
 
-    def __init__(self, name: str, pools: tuple[str, ...] = ("main",)) -> None:
+    def __init__(
+        self,
+        name: str,
+        pools: tuple[str, ...] = ("main",),
+        drained: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.name = name
         self.pools = pools
+        self._drained = drained
         # A restarted node is another holder: jobs of its former life may still be running.
         self.holder = f"{name}/{secrets.token_hex(4)}"
         self.board = Board()
@@ -48,6 +55,11 @@ class Node:
         self._lock = threading.Lock()
         self._mine: set[int] = set()
         self._pools: Counter[int] = Counter()
+
+    @property
+    def leaves(self) -> bool:
+        """Shall the node begin no job, and hand its pools over: it is about to end, or drained?"""
+        return self.board.leaving or self._drained()
 
     def close(self) -> None:
         """Drop what the node's processes share; for tests, a server keeps it to its end."""

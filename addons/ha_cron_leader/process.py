@@ -26,7 +26,7 @@ def activate(settings: Settings) -> None:
     from .patches import cron_jobs, cron_processes, cursor_commit
 
     global _node, _terms
-    _node = Node(node_id(), settings.cron_pools)
+    _node = Node(node_id(), settings.cron_pools, _drained)
     _terms = Terms(settings.cron_lease)
     apply(
         cron_jobs.PROCESS_JOBS,
@@ -75,4 +75,13 @@ def is_active() -> bool:
 def wanted_elsewhere(lease: Lease) -> bool:
     """Had the job that runs under ``lease`` better end soon?"""
     note = node().board.get(lease.database, lease.pool, time.monotonic())
-    return node().board.leaving or note is None or note.yields or note.token != lease.token
+    return node().leaves or note is None or note.yields or note.token != lease.token
+
+
+def _drained() -> bool:
+    """Is the node being drained? Without ha_health nobody can drain it."""
+    try:
+        from odoo.addons.ha_health.facts import drain_path
+    except ModuleNotFoundError:
+        return False
+    return os.path.exists(drain_path())

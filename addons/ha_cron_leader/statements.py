@@ -126,12 +126,20 @@ SELECT job_pool, granted, holder, token,
 """
 )
 
+#: Why a lease was released whose holder is about to end.
+STOPPED = "stopped"
+
 #: Let the next one have it at once; ``why`` is what its row will say. The row stays: it says who
-#: was last, and the token goes on.
+#: was last, and the token goes on. Who stops is barred: a renewal that its keeper has under way may
+#: reach the server after this, and would take it all back for a process that is about to end.
 RELEASE = (
     _BOUND
     + f"""
-UPDATE ha_cron_lease SET expires_at = {_NOW}, ended = %(why)s
+UPDATE ha_cron_lease
+   SET expires_at = {_NOW}, ended = %(why)s,
+       barred = CASE WHEN %(why)s = '{STOPPED}' THEN holder ELSE barred END,
+       barred_until = CASE WHEN %(why)s = '{STOPPED}' THEN {_NOW} + interval '1 hour'
+                      ELSE barred_until END
  WHERE job_pool = ANY(%(pools)s) AND holder = %(holder)s AND expires_at > {_NOW}
 RETURNING job_pool
 """

@@ -62,6 +62,19 @@ class TestStatements(LeaseCase):
         )
         return session
 
+    def test_who_stopped_does_not_take_it_back_by_a_renewal_under_way(self):
+        self.acquire("one/1")
+        self.release("one/1", "stopped")
+        self.assertFalse(self.acquire("one/1")[0], "that process is about to end")
+        self.assertTrue(self.acquire("two")[0])
+        self.release("two", "stopped")
+        self.assertTrue(self.acquire("one/2")[0], "the node's next life is another holder")
+
+    def test_who_handed_over_may_take_it_back(self):
+        self.acquire("one")
+        self.release("one", "handed over")
+        self.assertTrue(self.acquire("one")[0])
+
     def test_a_holder_whose_session_lives_is_present_and_keeps_its_lease(self):
         session = self.watched_session("one/1")
         self.acquire("one/1", session=session)
