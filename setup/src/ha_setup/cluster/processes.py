@@ -62,7 +62,9 @@ class Processes:
             if owner is not None and directory in launch.directories:
                 os.chown(directory, *owner)
         for file in launch.files:
-            if not (file.keep and file.path.exists()):
+            if file.keep and file.path.exists():
+                file.path.chmod(file.mode)  # the server wrote it anew, maybe for all to read
+            else:
                 write_file(file.path, file.text, mode=file.mode, owner=owner)
         log = self._layout.log_file(node)
         if log.exists() and log.stat().st_size > LARGE_LOG_BYTES:
