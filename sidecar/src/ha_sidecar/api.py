@@ -21,6 +21,7 @@ from typing import Any
 
 import structlog
 
+from . import __version__
 from .errors import ConfigError
 from .listener import CLIENT_TIMEOUT, Listener, TcpListener, sends_token
 from .metrics import Metrics
@@ -31,8 +32,8 @@ _log = structlog.get_logger("ha_sidecar.api")
 
 #: Seconds without news after which an event stream sends a comment, to notice who has left.
 KEEPALIVE = 5.0
-#: An order is a small JSON object.
-_MOST_BYTES = 1 << 16
+#: An order is a small JSON object; the largest are the checks made in Odoo.
+_MOST_BYTES = 1 << 18
 
 #: What another part answers to GET; to POST with a JSON object: the HTTP status and the answer.
 Page = Callable[[], Mapping[str, Any]]
@@ -167,6 +168,7 @@ class ApiListener(Listener):
         """Return all that this sidecar knows: the topology document, and its own node."""
         document = self.publisher.document
         known = {
+            "version": __version__,
             "topology": json.loads(document) if document else None,
             "node": self.node.status(time.monotonic()),
         }

@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .certificates import CertificateWatcher, Expiry
 from .node import Switch
 from .node_watch import NodeWatcher
 from .outlook import DataLoss
@@ -19,9 +20,12 @@ from .publisher import Publisher
 class ClusterCollector(Collector):
     """Read from the latest document and the node's watcher, at the moment somebody asks."""
 
-    def __init__(self, publisher: Publisher, node: NodeWatcher) -> None:
+    def __init__(
+        self, publisher: Publisher, node: NodeWatcher, certificates: CertificateWatcher
+    ) -> None:
         self._publisher = publisher
         self._node = node
+        self._certificates = certificates
 
     def collect(self) -> Iterator[Metric]:
         document = self._publisher.document
@@ -30,6 +34,7 @@ class ClusterCollector(Collector):
             yield from _replicas(topology["replicas"])
             yield from _failover(topology["failover"])
         yield from _node(self._node.status(time.monotonic()))
+        yield _certificates(self._certificates.seen)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing is known when it is registered."""
@@ -72,6 +77,18 @@ def _failover(failover: Mapping[str, Any]) -> Iterator[Metric]:
             "Bytes of WAL that the best candidate lacks.",
             failover["loss_bytes"],
         )
+
+
+def _certificates(seen: Sequence[Expiry]) -> Metric:
+    family = GaugeMetricFamily(
+        "ha_sidecar_certificate_expiry_timestamp_seconds",
+        "When a certificate expires (Unix time).",
+        labels=["certificate"],
+    )
+    for one in seen:
+        if one.expires is not None:
+            family.add_metric([one.name], one.expires)
+    return family
 
 
 def _node(known: Mapping[str, Any]) -> Iterator[Metric]:

@@ -34,6 +34,7 @@ _NEEDS = {
     "odoo_token_file": "odoo_url",
 }
 _FILES = (
+    "alert_urls_file",
     "etcd_password_file",
     "odoo_token_file",
     "etcd_ca",
@@ -89,6 +90,19 @@ def read_secret(name: str, path: Path) -> str:
     if not secret:
         raise ConfigError(f"{name}: {path} is empty; it should hold the {what}")
     return secret
+
+
+def read_lines(name: str, path: Path) -> list[str]:
+    """Return the lines of ``path`` that hold something; ``#`` begins a comment. None is repeated."""
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it isn't text"
+        raise ConfigError(f"{name}: {path} can't be read ({why})") from None
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise ConfigError(f"{name}: {path} is empty; it should hold one URL a line")
+    return found
 
 
 def _user() -> str:

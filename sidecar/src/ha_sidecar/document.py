@@ -23,16 +23,21 @@ def topology(
     scope: str,
     state: State,
     view: ClusterView | None,
-    lags: Mapping[str, ReplicaLag],
+    sampled: Mapping[str, ReplicaLag] | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """Return the document. ``lags`` is by member name and may be empty or stale by a second."""
+    """Return the document. ``sampled`` is by member name and may be stale by a second; None: the
+    primary could not be asked who streams."""
+    lags = sampled or {}
     primary = state.primary
     # The last known primary is no replica as long as nobody else is published.
     known = state.memory.primary
     leader = primary.name if primary else view.leader if view else None
     replicas = [
-        _replica(member, view, lags.get(member.name))
+        {
+            **_replica(member, view, lags.get(member.name)),
+            "streams": None if sampled is None else member.name in sampled,
+        }
         for member in (view.members if view else ())
         if member.name != leader and not (leader is None and known and member.name == known.name)
     ]

@@ -1,6 +1,6 @@
 """A small client of etcd's v3 JSON gateway, every wait bounded.
 
-The sidecar reads and watches a prefix. Leases and the one conditional write are for
+The sidecar reads and watches Patroni's prefix, and writes to that of its alerts. ``create`` is for
 ``ha-sidecar switchover`` alone.
 """
 
@@ -10,7 +10,7 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,44 @@ class Endpoint:
             ],
         }
         return bool(self._call("/v3/kv/txn", body).get("succeeded"))
+
+    def commit(
+        self,
+        puts: Mapping[str, str],
+        *,
+        lease: Lease | None = None,
+        absent: str | None = None,
+        holds: tuple[str, str] | None = None,
+    ) -> bool:
+        """Write all of ``puts``, at one revision and on ``lease``; return whether they were written.
+
+        They aren't where the key ``absent`` exists, or ``holds[0]`` doesn't hold ``holds[1]``.
+        """
+        compare: list[dict[str, str]] = []
+        if absent is not None:
+            compare.append(
+                {"key": _encode(absent.encode()), "target": "CREATE", "create_revision": "0"}
+            )
+        if holds is not None:
+            key, value = (_encode(each.encode()) for each in holds)
+            compare.append({"key": key, "target": "VALUE", "value": value})
+        bound = {} if lease is None else {"lease": lease.id}
+        success = [
+            {
+                "request_put": {
+                    "key": _encode(key.encode()),
+                    "value": _encode(value.encode()),
+                    **bound,
+                }
+            }
+            for key, value in puts.items()
+        ]
+        body = {"compare": compare, "success": success}
+        return bool(self._call("/v3/kv/txn", body).get("succeeded"))
+
+    def delete(self, key: str) -> None:
+        """Delete it; one that isn't there is no error."""
+        self._call("/v3/kv/deleterange", {"key": _encode(key.encode())})
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         response = self._request(path, body, self._access.timeout, stream=False)

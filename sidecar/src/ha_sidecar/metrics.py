@@ -20,6 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from . import __version__
+from .certificates import CertificateWatcher
 from .cluster import ProbeReport, Source
 from .cluster_metrics import ClusterCollector
 from .node_watch import NodeWatcher
@@ -68,9 +69,11 @@ class Metrics:
         self._live.rereads = rereads
         self._live.actors = actors
 
-    def watch(self, publisher: Publisher, node: NodeWatcher) -> None:
+    def watch(
+        self, publisher: Publisher, node: NodeWatcher, certificates: CertificateWatcher
+    ) -> None:
         """Show what the latest document says of the replicas, and how this node is."""
-        self._registry.register(ClusterCollector(publisher, node))
+        self._registry.register(ClusterCollector(publisher, node, certificates))
 
     def decided(self, state: State) -> None:
         """The driver has come to ``state``."""

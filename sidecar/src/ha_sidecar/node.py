@@ -17,8 +17,10 @@ when all are busy everywhere nobody would be left.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 #: Per cent; a weight of 100 in HAProxy's server line makes every one of them count.
 LEAST_WEIGHT = 1
@@ -33,6 +35,21 @@ class Switch(StrEnum):
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What Odoo's health details tell of the node; None where they don't. ``node`` is its name,
+    ``cron_leads`` counts the leases it holds, ``cron_unserved`` pools of jobs that no node serves."""
+
+    node: str | None = None
+    redis: bool | None = None
+    s3: bool | None = None
+    cron_leads: int | None = None
+    cron_unserved: int | None = None
+
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True)
 class Answer:
     """What Odoo said of itself. ``asked_at`` is of the monotonic clock: it was true after that."""
 
@@ -41,6 +58,7 @@ class Answer:
     free: int | None = None
     workers: int | None = None
     ready_once: bool = False
+    facts: Facts = NO_FACTS
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,36 @@ class Verdict:
     status: str
     agent: str
     reason: str
+
+
+def facts_from(body: Mapping[str, Any]) -> Facts:
+    """Read them from the body of ``/web/health``."""
+    checks = body.get("checks")
+    name = body.get("serviceId")
+    found = {
+        field: _observed(checks, check)
+        for field, check in (
+            ("redis", "redis:answers"),
+            ("s3", "s3:answers"),
+            ("cron_leads", "cron:leads"),
+            ("cron_unserved", "cron:unserved"),
+        )
+    }
+    return Facts(node=name if isinstance(name, str) else None, **found)
+
+
+def count_of(body: Mapping[str, Any], check: str) -> int | None:
+    """The number that one of its checks observed."""
+    found = _observed(body.get("checks"), check)
+    return found if isinstance(found, int) else None
+
+
+def _observed(checks: Any, name: str) -> Any:
+    try:
+        found = checks[name][0]["observedValue"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return found if isinstance(found, (bool, int)) else None
 
 
 def read_switch(text: str | None) -> Switch:

@@ -14,7 +14,7 @@ import structlog
 import urllib3
 
 from .errors import ConfigError
-from .node import Answer, Switch, Verdict, judge, read_switch
+from .node import Answer, Switch, Verdict, count_of, facts_from, judge, read_switch
 
 _log = structlog.get_logger("ha_sidecar.node")
 
@@ -135,27 +135,18 @@ class NodeWatcher(threading.Thread):
             body = json.loads(response.read(_MOST_BYTES))
         finally:
             response.release_conn()
-        status = str(body["status"]) if isinstance(body, dict) and "status" in body else "fail"
-        if response.status >= 400:
-            status = "fail"
-        checks = body.get("checks", {}) if isinstance(body, dict) else {}
+        body = body if isinstance(body, dict) else {}
+        status = "fail" if response.status >= 400 else str(body.get("status", "fail"))
         before = self._sight.answer
         ready = status == "pass" or (before is not None and before.ready_once)
         return Answer(
             asked_at,
             status,
-            free=_value(checks, "workers:free"),
-            workers=_value(checks, "workers:all"),
+            free=count_of(body, "workers:free"),
+            workers=count_of(body, "workers:all"),
             ready_once=ready,
+            facts=facts_from(body),
         )
-
-
-def _value(checks: Any, name: str) -> int | None:
-    try:
-        found = checks[name][0]["observedValue"]
-    except (KeyError, IndexError, TypeError):
-        return None
-    return found if isinstance(found, int) else None
 
 
 def _read_drain_file(path: Path) -> tuple[Switch, float | None]:

@@ -139,6 +139,20 @@ def database_entries(value: object) -> tuple[str, ...]:
     return found
 
 
+def certificates(value: object) -> tuple[str, ...]:
+    """A list of files' paths, ``host:port`` and ``postgresql://host:port``."""
+    wanted = 'a list such as ["/etc/haproxy/site.pem", "10.0.0.31:6380"]'
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise ValueError(wanted)
+    found = tuple(part.strip() for part in parts if part.strip())
+    for part in found:
+        server = part.removeprefix("postgresql://")
+        if not part.startswith("/") and not re.fullmatch(r"(\[[0-9a-f:]+\]|[\w.-]+):\d+", server):
+            raise ValueError(wanted)
+    return found
+
+
 def address(value: object) -> tuple[str, int]:
     """``10.0.0.5:8009`` or ``[::1]:8009``; a name would need a name server in an outage."""
     found = re.fullmatch(r"\s*(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d+)\s*", str(value))

@@ -47,17 +47,17 @@ class ReplicationWatcher(threading.Thread):
         self._credentials = credentials
         self._resolver = resolver
         self._target: Target | None = None
-        self._sample: tuple[Target | None, Mapping[str, ReplicaLag]] = (None, {})
+        self._sample: tuple[Target | None, Mapping[str, ReplicaLag] | None] = (None, None)
         self._ending = threading.Event()
         self._complained = False
 
     def aim(self, target: Target | None) -> None:
         self._target = target
 
-    def lags(self, target: Target | None) -> Mapping[str, ReplicaLag]:
-        """Return the latest sample by member name; empty when it isn't of ``target``."""
+    def lags(self, target: Target | None) -> Mapping[str, ReplicaLag] | None:
+        """Return the latest sample by member name; None when there is none of ``target``."""
         sampled, lags = self._sample
-        return lags if target is not None and sampled == target else {}
+        return lags if target is not None and sampled == target else None
 
     def end(self) -> None:
         self._ending.set()
@@ -76,12 +76,12 @@ class ReplicationWatcher(threading.Thread):
         if session is not None:
             session.close()
 
-    def _ask(self, session: Session) -> Mapping[str, ReplicaLag]:
+    def _ask(self, session: Session) -> Mapping[str, ReplicaLag] | None:
         try:
             lags = lags_of(session, time.monotonic() + TIMEOUT)
         except (ProbeError, ConfigError) as error:
             _log.debug("replication state unknown", target=str(session.target), error=str(error))
-            return {}
+            return None
         if any(lag.replay_lsn is None for lag in lags.values()) and not self._complained:
             self._complained = True
             _log.warning(

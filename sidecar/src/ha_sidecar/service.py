@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -15,7 +18,12 @@ from .actors import Actor
 from .actors.haproxy import HaproxyActor
 from .actors.pgbouncer import PgBouncer
 from .actors.pgbouncer.console import Access as ConsoleAccess
+from .alerts.alerter import Alerter, members_of, prefix_of, topology_of
+from .alerts.report import report
+from .alerts.routes import AlertRoutes
+from .alerts.sender import Sender, send_test, targets
 from .api import Api, Order, Page, TcpApi
+from .certificates import CertificateWatcher, places
 from .cluster import ProbeReport
 from .config import read_secret
 from .drain import drain_path
@@ -129,6 +137,37 @@ def node_watcher(settings: Settings) -> NodeWatcher:
     )
 
 
+def alerter(
+    settings: Settings, publisher: Publisher, node: NodeWatcher, certificates: CertificateWatcher
+) -> Alerter:
+    """Return the alerter's thread, not started yet. Raises ConfigError."""
+    # What can't be sent to is a fault before serving.
+    targets(settings.alert_urls_file)
+
+    def topology() -> Mapping[str, Any] | None:
+        return topology_of(publisher.document)
+
+    def told() -> dict[str, Any]:
+        now = time.monotonic()
+        return report(
+            node.sight,
+            asked=settings.odoo_url is not None,
+            current=node.is_current(now),
+            status=node.verdict(now).status,
+            topology=topology(),
+            certificates=certificates.seen,
+        )
+
+    return Alerter(
+        me=settings.node_name or socket.gethostname(),
+        prefix=prefix_of(settings.namespace, settings.scope),
+        members=members_of(settings.etcd_endpoints, etcd_access(settings)),
+        report=told,
+        topology=topology,
+        sender=lambda on_sent: Sender(settings.scope, settings.alert_urls_file, on_sent),
+    )
+
+
 def listeners(
     settings: Settings,
     publisher: Publisher,
@@ -171,7 +210,12 @@ def run(settings: Settings) -> None:
         history = History(memory_file.path.with_suffix(".history.json"))
         order_desk = OrderDesk(settings)
         pages: dict[str, Page] = {"/history": history.status, "/orders": order_desk.status}
-        apis = listeners(settings, publisher, metrics, node, pages, order_desk.orders())
+        certificates = CertificateWatcher(places(settings), settings.certificate_interval)
+        alerts = alerter(settings, publisher, node, certificates)
+        routes = AlertRoutes(alerts, lambda: send_test(settings.scope, settings.alert_urls_file))
+        pages |= {"/certificates": certificates.status, **routes.pages()}
+        orders = {**order_desk.orders(), **routes.orders()}
+        apis = listeners(settings, publisher, metrics, node, pages, orders)
         servants = actors(settings, resolver)
         watcher = EtcdWatcher(
             settings.etcd_endpoints,
@@ -181,7 +225,7 @@ def run(settings: Settings) -> None:
             on_change=wake.ring,
         )
         metrics.count(watcher.rereads, {each.name: each.results for each in servants})
-        metrics.watch(publisher, node)
+        metrics.watch(publisher, node, certificates)
 
         def on_report(report: ProbeReport, took: float) -> None:
             metrics.probed(report, took)
@@ -228,11 +272,16 @@ def run(settings: Settings) -> None:
         _log.info("started", version=__version__, scope=settings.scope, epoch=memory.epoch)
         for api in apis:
             api.begin()
-        node.start()
+        watching = (node, certificates, alerts)
+        for thread in watching:
+            thread.start()
         try:
             driver.run()
         finally:
-            node.end()
+            for thread in watching:
+                thread.end()
+            # It lets go of its lease, so that the next alerter needn't wait.
+            alerts.join(settings.etcd_timeout)
             for api in apis:
                 api.end()
             _log.info("stopped")

@@ -212,6 +212,28 @@ class Settings:
     haproxy_backend: str = setting(
         "postgres_primary", parse.word, "That backend's name; each of its servers needs `check`."
     )
+    node_name: str | None = setting(
+        None,
+        parse.word,
+        "This node's name in alerts; each node needs its own. Left out: the host's name.",
+        example='"odoo1"',
+    )
+    alert_urls_file: Path | None = setting(
+        None,
+        parse.path,
+        "File with the URLs that alerts are sent to, one a line, as apprise has them. They hold"
+        " passwords: readable to the sidecar's user alone.",
+    )
+    certificates: tuple[str, ...] = setting(
+        (),
+        parse.certificates,
+        "Certificates to watch besides those of the settings above: files, what a server presents"
+        " (`host:port`), what PostgreSQL does (`postgresql://host:port`).",
+        example='["/etc/haproxy/site.pem", "10.0.0.31:6380", "postgresql://10.0.0.11:5432"]',
+    )
+    certificate_interval: float = setting(
+        60.0, parse.seconds, "Time between two looks at all certificates."
+    )
     log_level: str = setting(
         "info", parse.choice("debug", "info", "warning", "error"), "Least level that is logged."
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ha_sidecar.certificates import CertificateWatcher
 from ha_sidecar.cluster import Answer as ProbeAnswer
 from ha_sidecar.cluster import (
     ClusterView,
@@ -63,7 +64,9 @@ def page(tmp_path: Path) -> str:
     metrics.decided(state)
     metrics.probed(ProbeReport(PRIMARY.target, 0.0, ProbeAnswer(False, "7000", 3)), 0.001)
     metrics.published(0.001, written=True)
-    metrics.watch(publisher, node)
+    certificates = CertificateWatcher([("/etc/etcd.pem", lambda: 2e9)], interval=60.0)
+    certificates.look()
+    metrics.watch(publisher, node, certificates)
     return metrics.page("")[0].decode()
 
 

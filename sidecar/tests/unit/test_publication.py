@@ -63,11 +63,13 @@ def test_document_has_the_agreed_form() -> None:
                 "name": "pg2", "host": "10.0.0.12", "port": 5432, "timeline": 3,
                 "state": "streaming", "sync": False, "replay_lsn": "0/3000060",
                 "lag_bytes": 128, "lag_seconds": 0.25, "missing_bytes": 32, "nofailover": False,
+                "streams": True,
             },
             {
                 "name": "pg3", "host": "10.0.0.13", "port": 5432, "timeline": 3,
                 "state": "streaming", "sync": True, "replay_lsn": "0/1000000",
                 "lag_bytes": None, "lag_seconds": None, "missing_bytes": None, "nofailover": False,
+                "streams": False,
             },
         ],
         "sync_mode": "on",

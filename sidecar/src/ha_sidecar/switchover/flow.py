@@ -12,6 +12,7 @@ from typing import TypeVar
 from ..cluster import Answer, ClusterView, Member, Primary, Target
 from ..config import read_secret
 from ..errors import ProbeError, SourceError
+from ..etcd_members import EtcdMembers
 from ..patroni_keys import view_from_keys
 from ..patroni_rest import Login, PatroniRest
 from ..prober import ask
@@ -20,7 +21,7 @@ from ..service import credentials, etcd_access, prefix
 from ..session import Bell, Session
 from ..settings import Settings
 from . import preflight, server
-from .hold import TTL, EtcdMembers, Hold
+from .hold import TTL, Hold
 from .outcome import Outcome, Report, Stopped
 from .plan import Order, Plan, Request
 

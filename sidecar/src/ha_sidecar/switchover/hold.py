@@ -7,12 +7,12 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 from ..errors import ConfigError, Forbidden, SourceError
-from ..etcd import Access, Endpoint, Lease, Reading
+from ..etcd import Access, Endpoint, Lease
+from ..etcd_members import EtcdMembers
 from ..patroni_keys import HOLD, view_from_keys
 from .outcome import Outcome, Stopped
 from .preflight import under_way
@@ -23,37 +23,6 @@ TTL = 3
 RENEW_INTERVAL = 0.5
 #: Seconds of trying to release before it is left to run out.
 RELEASE_LIMIT = 2.0
-
-T = TypeVar("T")
-
-
-class EtcdMembers:
-    """All members of etcd as one: a call goes to the one that answered last, then to the others.
-
-    For one thread. Raises the last member's SourceError when none answers.
-    """
-
-    def __init__(self, urls: Sequence[str], access: Access) -> None:
-        self._endpoints = [Endpoint(url, access) for url in urls]
-
-    def call(self, action: Callable[[Endpoint], T]) -> T:
-        failure: SourceError | None = None
-        for endpoint in list(self._endpoints):
-            try:
-                return action(endpoint)
-            except Forbidden:
-                raise
-            except SourceError as error:
-                failure = error
-                self._endpoints.append(self._endpoints.pop(0))
-        raise SourceError(f"no etcd endpoint answers (setting etcd_endpoints): {failure}")
-
-    def read(self, prefix: str) -> Reading:
-        return self.call(lambda endpoint: endpoint.read(prefix))
-
-    def close(self) -> None:
-        for endpoint in self._endpoints:
-            endpoint.close()
 
 
 class Hold:
