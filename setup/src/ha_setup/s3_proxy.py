@@ -78,6 +78,9 @@ class S3Proxy:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == FAULT_PATH:
             return await self._command(request)
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+            # Else a client waits a second for it before it sends an object.
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         how = treatment(self._fault, self._chance)
         self._treated += how is not Treatment.UNTOUCHED
         if how is Treatment.REFUSE:
