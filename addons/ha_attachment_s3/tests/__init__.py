@@ -7,6 +7,7 @@ from . import (
     test_odoo_own,
     test_replica,
     test_rules,
+    test_security,
     test_serving,
     test_storage,
 )
