@@ -2,6 +2,8 @@
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import odoo
@@ -13,6 +15,7 @@ from odoo.tools import config
 
 from . import busy, facts, metrics
 from .facts import FailoverSettings, failover
+from .farewell import Farewell
 from .sampler import Sampler, Samplers
 from .settings import Settings
 
@@ -47,13 +50,22 @@ def samplers() -> Samplers:
     with _lock:
         if _samplers is None or _samplers.pid != os.getpid():
             settings = current(Settings)
-            main = Sampler(settings, _primaries, _topology, lambda: facts.observe(node_busy()))
+            main = Sampler(settings, _primaries, _topology, _observer(Farewell()))
             replica = Sampler(settings, _replicas, _topology) if _replicas(None) else None
             for one in (main, replica):
                 if one is not None:
                     one.start()
             _samplers = Samplers(os.getpid(), main, replica)
         return _samplers
+
+
+def _observer(farewell: Farewell) -> Callable[[], facts.Facts]:
+    def observe() -> facts.Facts:
+        found = facts.observe(node_busy())
+        farewell.look("node:draining" in found, time.monotonic())
+        return found
+
+    return observe
 
 
 def node_busy() -> busy.Busy:

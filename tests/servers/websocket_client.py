@@ -54,6 +54,17 @@ class BusClient:
             self.receive(left)
         return time.monotonic() - started
 
+    def close_code(self, timeout: float) -> int:
+        """Read until Odoo closes it; return with which code."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            with contextlib.suppress(websocket.WebSocketTimeoutException):
+                kind, content = self.socket.recv_data(control_frame=True)
+                if kind == websocket.ABNF.OPCODE_CLOSE:
+                    return int.from_bytes(content[:2])
+        raise TimeoutError(f"it is open after {timeout:g} s")
+
     def _collect(self, text: Any) -> None:
         for item in json.loads(text):
             self.last = max(self.last, item["id"])

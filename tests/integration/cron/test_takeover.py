@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from tests.servers.addresses import wait_until
 
@@ -54,6 +55,31 @@ def test_a_leader_that_stops_hands_over_at_once(database: Database, start_node: 
     assert (one.node, two.node) == ("one", "two")
     assert one.ended is not None
     assert not overlapping([one, two])
+
+
+def test_a_drained_leader_hands_over_when_its_job_has_ended_and_leads_again_after(
+    database: Database, start_node: StartNode, tmp_path: Path
+) -> None:
+    drain = tmp_path / "drain"
+    first = start_node("one", ha={"drain_path": drain})
+    wait_until(lambda: leader(database) == "one", timeout=30, what="node one leads")
+    second = start_node("two")
+    database.add_job(first, seconds=4)
+    wait_until(database.runs, timeout=30, what="the job started")
+    drain.touch()
+    wait_until(lambda: leader(database) == "two", timeout=30, what="node two leads")
+    (run,) = database.runs()
+    assert run.ended is not None
+    database.make_due()
+    wait_until(lambda: len(database.runs()) == 2, timeout=30, what="node two runs it")
+    assert [run.node for run in database.runs()] == ["one", "two"]
+    drain.unlink()
+    second.kill()
+    wait_until(lambda: leader(database) == "one", timeout=30, what="node one leads again")
+    database.make_due()
+    wait_until(lambda: len(database.runs()) == 3, timeout=30, what="node one runs it")
+    assert database.runs()[2].node == "one"
+    assert not overlapping(database.runs())
 
 
 def test_a_threaded_leader_that_stops_hands_over_at_once(

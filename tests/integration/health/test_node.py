@@ -27,6 +27,7 @@ from tests.servers.nginx import Nginx
 from tests.servers.odoo import OdooServer
 from tests.servers.odoo_client import OdooClient
 from tests.servers.postgres import Postgres
+from tests.servers.websocket_client import BusClient
 
 from .conftest import Answer, gevent_port, probe, worker_port
 from .sidecar import NodeSidecar
@@ -39,6 +40,7 @@ SCHEMA = json.loads(
 )
 MONITORING = Path(__file__).parents[3] / "docs" / "monitoring"
 WORKERS = 2
+GOING_AWAY = 1001  # RFC 6455
 #: On a busy machine everything takes longer.
 LONG = 60
 
@@ -279,6 +281,7 @@ def test_busy_workers_fail_nothing(node: Node, haproxy: Haproxy) -> None:
 def test_draining_lets_requests_end(node: Node, haproxy: Haproxy) -> None:
     wait_until(lambda: shown(haproxy)[0] == "UP", timeout=LONG, what="it is up")
     ready = (worker_port(node.odoo), gevent_port(node.odoo), node.health)
+    bus = BusClient(node.odoo.gevent_url, node.client())
     with requests_under_way(node, 1) as statuses:
         node.sidecar.command("drain")
         for port in ready[1:]:
@@ -293,6 +296,9 @@ def test_draining_lets_requests_end(node: Node, haproxy: Haproxy) -> None:
         draining = probe(gevent_port(node.odoo), headers=BEARER).json
         jsonschema.validate(draining, SCHEMA)
         assert draining["output"] == "the node is being drained"
+        # Browsers connect again on that, each after a delay of its own; here they are sent away again.
+        assert bus.close_code(LONG) == GOING_AWAY
+        assert BusClient(node.odoo.gevent_url, node.client()).close_code(LONG) == GOING_AWAY
     assert statuses == [200]
     node.sidecar.command("drain", "--maintenance")
     wait_until(lambda: "MAINT" in shown(haproxy)[0], timeout=LONG, what="maintenance")
