@@ -34,6 +34,7 @@ ADDONS = {
     "ha_attachment_s3_direct": ("settings", "Direct uploads to S3"),
     "ha_cron_leader": ("settings", "Scheduled actions"),
     "ha_health": ("settings", "Health"),
+    "ha_dashboard": ("settings", "Dashboard"),
 }
 
 

@@ -29,6 +29,7 @@ SIBLINGS = (
     "ha_attachment_s3_direct",
     "ha_cron_leader",
     "ha_health",
+    "ha_dashboard",
 )
 
 

@@ -1,0 +1,2 @@
+from . import ha_dashboard_node
+from . import ha_dashboard_outage
