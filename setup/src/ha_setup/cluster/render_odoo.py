@@ -121,6 +121,8 @@ def suite_settings(layout: Layout, secrets: Secrets, host: Host) -> dict[str, st
         "s3_access_key": secrets.s3_access_key,
         "s3_addressing_style": "path",
         "request_id_header": product.REQUEST_ID,
+        # How many requests are under way is for who asks a node itself.
+        "health_trusted_networks": layout.subnet,
     }
 
 
@@ -140,6 +142,7 @@ def sidecar(layout: Layout, secrets: Secrets, host: Host, *, command: Path) -> L
         "probe_database": "postgres",
         "topology_path": str(layout.topology_path(host.name)),
         "socket_path": str(run / "sidecar.sock"),
+        "socket_orders": ["drain", "switchover"],
         "state_dir": str(layout.data_dir(name)),
         # Both sidecars look after the one balancer.
         "haproxy_sockets": [str(render_haproxy.admin_socket(layout))],
