@@ -58,20 +58,23 @@ def plain_puts(s3: SeaweedFS, count: int, size: int, parallel: int) -> float:
         return (count - parallel) / (time.monotonic() - started)
 
 
-def migrate(odoo: OdooServer, to: str, parallel: int, log: Path) -> float:
-    """Contents a second, from the first batch that is there to the end."""
+def migrate(odoo: OdooServer, to: str, parallel: int, log: Path, last: int) -> float:
+    """Contents a second, from the first batch that is there to the end.
+
+    :param last: attachments after this one are the user's, who stores them himself
+    """
     argv = attachments.command(odoo, "migrate", "--to", to, "--parallel", str(parallel))
     process = attachments.begin(odoo, argv, log)
     first = None
     while process.is_running():
-        there = attachments.places(odoo).get(to, 0)
+        there = attachments.places(odoo, last).get(to, 0)
         if first is None and there >= 500:
             first = (time.monotonic(), there)
         time.sleep(0.2)
     ended = time.monotonic()
     process.wait(10)
     print(log.read_text().splitlines()[-1], flush=True)
-    there = attachments.places(odoo).get(to, 0)
+    there = attachments.places(odoo, last).get(to, 0)
     if first is None or there <= first[1]:
         return 0.0
     return (there - first[1]) / (ended - first[0])
@@ -104,10 +107,10 @@ def main() -> int:
         user.start()
         rows: list[dict[str, Any]] = []
         wrong = 0
-        sample = max(1000, chosen.count // 10)
+        sample = min(max(1000, chosen.count // 10), 5000)
         plain = [plain_puts(s3, sample, chosen.size, chosen.parallel)]
         for to in ("s3", "file"):
-            speed = migrate(odoo, to, chosen.parallel, odoo.base / f"{to}.log")
+            speed = migrate(odoo, to, chosen.parallel, odoo.base / f"{to}.log", max(contents))
             stored = attachments.sha1_of_contents(odoo, s3)
             bad = sum(stored.get(key) != sha1 for key, sha1 in contents.items())
             wrong += bad

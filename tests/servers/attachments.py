@@ -55,13 +55,14 @@ def fill(odoo: OdooServer, count: int, content: Callable[[int], bytes]) -> dict[
     return dict(made)
 
 
-def places(odoo: OdooServer) -> dict[str, int]:
-    """How many of these attachments are where."""
+def places(odoo: OdooServer, last: int | None = None) -> dict[str, int]:
+    """How many of these attachments, up to the one with the id ``last``, are where."""
     return dict(
         odoo.databases[0].execute(
             "SELECT CASE WHEN store_fname LIKE 's3://%%' THEN 's3' WHEN store_fname IS NULL"
-            " THEN 'db' ELSE 'file' END, count(*) FROM ir_attachment WHERE res_model = %s GROUP BY 1",
-            [MODEL],
+            " THEN 'db' ELSE 'file' END, count(*) FROM ir_attachment WHERE res_model = %s"
+            " AND id <= coalesce(%s, id) GROUP BY 1",
+            [MODEL, last],
             dbname=odoo.dbname,
         )
     )
