@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ha_setup.cluster import Cluster
@@ -13,7 +15,7 @@ from ha_setup.progress import Progress
 # Killed just after the proof, and then both of them; the other ways are for `odoo-ha drill all`.
 FIRST = {Fault.KILL_SIDECAR: 3}
 # Two faults at once, each of which is here by itself; and what has a test of its own.
-LEFT_OUT = {Fault.KILL_REDIS_AND_PRIMARY, Fault.LAGGING_REPLICAS}
+LEFT_OUT = {Fault.KILL_REDIS_AND_PRIMARY, Fault.LAGGING_REPLICAS, Fault.ROLLOUT}
 
 
 def short(fault: Fault, *, first: int = 0, sync: bool = True) -> DrillOptions:
@@ -62,6 +64,15 @@ def test_what_is_lost_without_synchronous_replication_lies_beyond_the_switch(
     assert result.lost_acknowledged > 0, "nothing was lost, so nothing was proven"
     noticed = (result.lost_before_switch, result.logouts, result.duplicates, result.ghosts)
     assert noticed == (0, 0, 0, 0)
+
+
+@pytest.mark.skipif(not os.environ.get("HA_TEST_LONG"), reason="HA_TEST_LONG isn't set")
+def test_a_rollout_fails_no_request_and_sends_none_again(
+    cluster: Cluster, progress: Progress
+) -> None:
+    result = carry_out(cluster, short(Fault.ROLLOUT), progress)
+    assert (result.verdict, result.failed_requests, result.logouts) == ("pass", 0, 0)
+    assert any("2 nodes rolled out" in note for note in result.notes)
 
 
 def test_a_switchover_through_pgbouncer_fails_no_request(

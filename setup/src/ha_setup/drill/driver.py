@@ -245,7 +245,7 @@ class _Run:
                 promoted_at=promoted.first if promoted else None,
                 pending=injected.pending(),
             )
-            if lacking is None or load.now > fault_at + self.options.recovery_limit:
+            if lacking is None or load.now > fault_at + self.options.patience:
                 return lacking
             self.step.update(f"waiting for {lacking}, {load.now - fault_at:.0f} s after the fault")
             await asyncio.sleep(_POLL)

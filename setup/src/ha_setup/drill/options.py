@@ -32,6 +32,7 @@ class Fault(StrEnum):
     STOP_S3 = "stop-s3"
     SLOW_S3 = "slow-s3"
     S3_ERRORS = "s3-errors"
+    ROLLOUT = "rollout"
 
     @property
     def moves_primary(self) -> bool:
@@ -60,13 +61,14 @@ class Need(Enum):
 class Description:
     """What a fault is. `undone`: what is undone when the run is over, before the cluster is healed; healing
     itself starts whatever is down. `variants`: how many ways it has, which runs take in turn. `needs`: of the
-    cluster."""
+    cluster. `lasts`: seconds that it takes itself, at most, before anything can recover."""
 
     about: str
     moves_primary: bool = True
     undone: str = ""
     variants: int = 1
     needs: Need | None = None
+    lasts: float = 0.0
 
     @property
     def in_full(self) -> str:
@@ -151,6 +153,12 @@ FAULTS: Mapping[Fault, Description] = {
         "30 % of the S3 store's answers a 500 or cut in the middle, for the length of the load",
         moves_primary=False,
     ),
+    Fault.ROLLOUT: Description(
+        "`odoo-ha rollout`: each Odoo node in turn is drained, stopped, started and given back; no request may"
+        " even have to be sent again",
+        moves_primary=False,
+        lasts=300.0,
+    ),
 }
 
 
@@ -207,4 +215,9 @@ class DrillOptions:
     @property
     def longest(self) -> float:
         """Seconds for which requests may be started, at most."""
-        return self.steady + self.recovery_limit + self.after
+        return self.steady + self.patience + self.after
+
+    @property
+    def patience(self) -> float:
+        """Seconds from the fault's beginning to recovery, at most."""
+        return FAULTS[self.fault].lasts + self.recovery_limit

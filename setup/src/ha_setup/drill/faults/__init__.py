@@ -14,6 +14,7 @@ from ha_setup.drill.faults import (
     lagging_replicas,
     no_redis,
     old_primary,
+    rollout,
     s3,
     sidecar,
     switchover,
@@ -42,6 +43,7 @@ INJECTORS: Mapping[Fault, Callable[[Scene], Injected]] = {
     Fault.STOP_S3: s3.stop,
     Fault.SLOW_S3: s3.slow,
     Fault.S3_ERRORS: s3.errors,
+    Fault.ROLLOUT: rollout.roll_out,
 }
 
 
