@@ -21,7 +21,11 @@
         "views/ha_dashboard_views.xml",
     ],
     "assets": {
-        "web.assets_backend": ["ha_dashboard/static/src/*"],
+        "web.assets_backend": [
+            "ha_dashboard/static/src/*",
+            ("remove", "ha_dashboard/static/src/*.dark.scss"),
+        ],
+        "web.assets_web_dark": ["ha_dashboard/static/src/*.dark.scss"],
     },
     "application": True,
     "installable": True,

@@ -5,6 +5,7 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..facts import node_id
 
+LOGGER = "odoo.addons.ha_dashboard.models.ha_dashboard_node"
 CALLS = (
     ("get_state", ()),
     ("order_drain", ("node", True)),
@@ -42,7 +43,7 @@ class TestAccess(TransactionCase):
 
     def test_an_order_is_logged_and_its_refusal_is_clear(self):
         nodes = self.nodes.with_user(self.admin)
-        with self.assertLogs("odoo.addons.ha_dashboard", "INFO") as logged:
+        with self.assertLogs(LOGGER, "INFO") as logged:
             # No sidecar runs beside this test.
             with self.assertRaisesRegex(UserError, "nothing listens on"):
                 nodes.order_drain(node_id(), True)
