@@ -185,6 +185,15 @@ class HaDashboardNode(models.Model):
         return True
 
     @api.model
+    def order_silence(self, alert, seconds):
+        """Tell nobody of an alert for so long."""
+        self._require_administrator()
+        self._audit("silence", alert)
+        wanted = {"id": alert, "seconds": seconds, "by": self.env.user.login}
+        self._command("/alerts/silence", wanted)
+        return True
+
+    @api.model
     def forget(self, node):
         """Drop the row of a node that is gone for good."""
         self._require_administrator()

@@ -11,6 +11,7 @@ CALLS = (
     ("order_drain", ("node", True)),
     ("order_switchover", ("pg2",)),
     ("order_step_down", ("main",)),
+    ("order_silence", ("redis_down", 3600)),
     ("forget", ("node",)),
 )
 

@@ -102,6 +102,9 @@ def test_crash_restart_on_the_same_timeline_keeps_the_epoch(
     sidecar.wait_for(state="lost", primary=None, epoch=1, timeout=3)
     cluster.servers["pg1"].start()
     sidecar.wait_for(state="stable", primary="pg1", epoch=1)
+    outage = sidecar.get("/history")[1]["outages"][-1]
+    assert (outage["kind"], outage["old"], outage["new"]) == ("interruption", "pg1", None)
+    assert outage["began_at"] <= outage["isolated_at"] < outage["ended_at"]
 
 
 def test_restart_of_the_sidecar_is_not_noticed(cluster: Cluster, sidecar: Sidecar) -> None:
@@ -174,6 +177,10 @@ def test_promotion_is_published_when_it_is_proven_and_the_old_primary_never_agai
         print(f"writable → published: {took * 1000:.0f} ms")
         assert took < 0.5
         assert document["primary"]["timeline"] == 2
+        (outage,) = sidecar.get("/history")[1]["outages"]
+        assert (outage["kind"], outage["old"], outage["new"]) == ("failover", "pg1", "pg2")
+        assert outage["began_at"] <= outage["elected_at"] <= outage["promoted_at"]
+        assert outage["isolated_at"] < outage["promoted_at"] == outage["ended_at"]
 
         # The old primary runs on, writable, and even gets the leader key: it is behind.
         own_cluster.elect("pg1")
@@ -187,6 +194,11 @@ def test_promotion_is_published_when_it_is_proven_and_the_old_primary_never_agai
         sidecar.never_shows(2.0, primary="pg1")
         own_cluster.elect("pg2")
         sidecar.wait_for(state="stable", primary="pg2", epoch=2)
+        # So does the history: the second outage began before the restart and is over now.
+        history = sidecar.get("/history")[1]
+        assert history["outages"][0] == outage
+        assert history["outages"][1]["ended_at"] is not None
+        assert history["lag"]["replicas"].keys() <= {"pg1", "pg2"}
 
 
 def test_another_cluster_behind_the_same_address_is_refused(

@@ -274,6 +274,11 @@ export class Dashboard extends Component {
         );
     }
 
+    silence(alert) {
+        const args = [alert.id, 3600];
+        this.order("order_silence", args, _t("Nobody is told of it for an hour."));
+    }
+
     forget(node) {
         this.confirm(
             _t("Forget %s?", node),
