@@ -9,7 +9,7 @@ from ha_setup.render.odoo import environment
 from ha_setup.render.unit import NO_DEVICES, STARTER, UNITS, UNPRIVILEGED, unit
 
 #: What each database needs beside the server-wide part.
-APPS = ("ha_failover", "ha_session_redis", "ha_attachment_s3", "ha_cron_leader", "ha_health")
+APPS = ("ha_dashboard",)  # which brings the others
 
 
 def files(
@@ -190,6 +190,8 @@ def _sidecar(inventory: Inventory, sidecar_unit: str) -> list[RenderedFile]:
     users = 'u ha-sidecar - "Sidecar of Odoo HA"\n'
     # PgBouncer, which runs as postgres, reads what the sidecar writes.
     users += "m postgres ha-sidecar\n" if pooled else ""
+    # The dashboard asks the sidecar through its socket.
+    users += f"m {inventory.odoo.user} ha-sidecar\n"
     return [
         RenderedFile(f"{UNITS}/ha-sidecar.service", sidecar_unit),
         RenderedFile(f"{UNITS}/ha-sidecar.service.d/secrets.conf", drop_in),
