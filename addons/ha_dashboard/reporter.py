@@ -47,17 +47,17 @@ def databases() -> list[str]:
 
 
 def _run() -> None:
+    watched: dict[str, bool] = {}
     while True:
-        watched = False
         for database in databases():
             try:
                 if not failover.holding():
-                    watched |= report(database)
+                    watched[database] = report(database)
             except psycopg2.Error as error:
                 _logger.info("%s isn't told how this node is: %s", database, str(error).strip())
             except Exception:
                 _logger.exception("%s isn't told how this node is; goes on", database)
-        time.sleep(WATCHED if watched else UNWATCHED)
+        time.sleep(WATCHED if any(watched.values()) else UNWATCHED)
 
 
 def report(database: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,7 @@ DARK = """(async () => {
 
 
 @pytest.fixture
-def small_cluster(state_dir: Path, progress: Progress):  # type: ignore[no-untyped-def]
+def small_cluster(state_dir: Path, progress: Progress) -> Iterator[Cluster]:
     """One of its own: its failover is the first."""
     block = int(os.environ.get("HA_TEST_CLUSTER_BLOCK", DEFAULT_BLOCK)) - 3
     cluster = Cluster.open(state_dir, "test-dashboard", block=block, small=True, network="loopback")
@@ -64,6 +66,29 @@ def log_in(browser: Chromium, cluster: Cluster) -> None:
 def open_dashboard(browser: Chromium, cluster: Cluster) -> None:
     browser.go(f"{cluster.layout.base_url()}/odoo/high-availability")
     browser.wait_for(f"{PRIMARY} && {STATE} === 'stable'", PATIENCE)
+
+
+def press(browser: Chromium, button: str) -> None:
+    """Press the button, and the one of the dialog that then asks."""
+    browser.wait_for(
+        f"(({button})?.click(), document.querySelector('.modal .btn-primary'))", PATIENCE
+    )
+    browser.run("document.querySelector('.modal .btn-primary').click()")
+    browser.wait_for("!document.querySelector('.modal')", PATIENCE)
+
+
+def take_pictures(browser: Chromium, directory: Path) -> None:
+    """In light, on a phone and in Odoo's dark scheme, which Odoo's community edition has no switch for."""
+    browser.resize(1400, 900)
+    time.sleep(1)
+    browser.screenshot(directory / "dashboard.png")
+    browser.resize(390, 844, mobile=True)
+    time.sleep(1)
+    browser.screenshot(directory / "dashboard-phone.png")
+    browser.resize(1400, 900)
+    browser.run(DARK)
+    time.sleep(1)
+    browser.screenshot(directory / "dashboard-dark.png")
 
 
 def kill(cluster: Cluster, node: str) -> None:
@@ -97,4 +122,26 @@ def test_the_failover_is_seen_as_it_happens(small_cluster: Cluster) -> None:
         # Its cost and the first write are known a little later, and all without a reload.
         text = f"document.querySelector({row!r}).innerText"
         browser.wait_for(f"{text}.includes('first write') && {text}.includes('failed')", PATIENCE)
+        assert browser.run("window.haNotReloaded") is True
+
+        # What an administrator may have done: a switchover back, and a node that is drained.
+        cluster.heal()
+        switch = f"""[...document.querySelectorAll('.o_ha_replica')]
+            .find((one) => one.innerText.includes({primary!r}))?.querySelector('button:enabled')"""
+        browser.wait_for(switch, PATIENCE)
+        press(browser, switch)
+        browser.wait_for(f"{STATE} === 'stable' && {PRIMARY} === {primary!r}", PATIENCE)
+        done = "document.querySelector('.o_ha_switchover')?.innerText.includes('switched')"
+        browser.wait_for(done, PATIENCE)
+        row = f".o_ha_outage[data-new={primary!r}][data-kind=switchover]"
+        browser.wait_for(f"document.querySelector({row!r})", PATIENCE)
+        for node in ("odoo1", "odoo2"):  # one of them by way of the other
+            badge = f"document.querySelector('.o_ha_node[data-node={node}] .badge').innerText"
+            button = f"document.querySelector('.o_ha_node[data-node={node}] button')"
+            press(browser, button)
+            browser.wait_for(f"{badge} === 'draining'", PATIENCE)
+            browser.run(f"{button}.click()")
+            browser.wait_for(f"{badge} === 'serving'", PATIENCE)
+        if directory := os.environ.get("HA_TEST_SCREENSHOTS"):
+            take_pictures(browser, Path(directory))
         assert browser.run("window.haNotReloaded") is True
