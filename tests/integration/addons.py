@@ -20,7 +20,13 @@ from tests.servers.postgres import Postgres
 from tests.servers.processes import run_environment
 from tests.servers.redis import RedisCluster
 from tests.servers.s3 import SeaweedFS
-from tests.servers.suite import APP_ADDONS, ha_settings, secret_environment, suite_modules
+from tests.servers.suite import (
+    APP_ADDONS,
+    DASHBOARD,
+    ha_settings,
+    secret_environment,
+    suite_modules,
+)
 
 CONFIGURATION = Path(__file__).with_name("addons.ini")
 
@@ -75,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
                 modules = ["base", "web", database, *APP_ADDONS[database]]
                 odoo.install(*modules, options=["--skip-auto-install"])
             else:
-                odoo.install("base", "web", *suite_modules())
+                odoo.install("base", "web", *suite_modules(), DASHBOARD)
             codes.append(run_pytest(odoo, [*options, *chosen]))
         # 5, no test selected, is a failure only where none was in any of them.
         return next((code for code in codes if code not in (0, 5)), min(codes))
