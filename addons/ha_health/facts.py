@@ -3,11 +3,13 @@ the node's disk, never over the network."""
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 from odoo.addons.ha_base.settings import current
 from odoo.tools import config
 
+from . import stores
 from .busy import Busy
 from .details import Fact
 from .settings import Settings
@@ -71,8 +73,8 @@ def _bus() -> Facts:
 
 
 def own() -> Facts:
-    """What this process alone counted, of its session store and of S3."""
-    return {**_session_store(), **_object_store()}
+    """What this process alone counted, of its session store and of S3, and whether those answer."""
+    return {**_session_store(), **_object_store(), **stores.facts(time.monotonic())}
 
 
 def _object_store() -> Facts:

@@ -1,4 +1,5 @@
-"""The command ``ha-sidecar``: ``run`` (the default), ``check``, ``switchover``, ``drain``, ``undrain``."""
+"""The command ``ha-sidecar``: ``run`` (the default), ``check``, ``switchover``, ``drain``, ``undrain``,
+``alerts``."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__, logs
+from .alerts.command import USAGE, alerts
 from .check import check
 from .config import CONFIG_VARIABLE, load
 from .drain import switch
@@ -29,12 +31,14 @@ def parser() -> argparse.ArgumentParser:
         epilog="Each setting can also stand in the configuration file or in HA_SIDECAR_<NAME>.",
     )
     command.add_argument(
-        "action", nargs="?", choices=["run", "check", "switchover", "drain", "undrain"],
+        "action", nargs="?", 
+        choices=["run", "check", "switchover", "drain", "undrain", "alerts"],
         default="run",
         help="run: serve (the default); check: validate the settings and try each connection;"
         " switchover: make another member the primary, while every node holds;"
-        " drain, undrain: take this node out of the balancers, and back",
+        " drain, undrain: take this node out of the balancers, and back; " + USAGE,
     )  # fmt: skip
+    command.add_argument("words", nargs="*", metavar="…", help="what `alerts` is to do")
     command.add_argument(
         "--config", metavar="FILE", type=Path, help=f"TOML file (or {CONFIG_VARIABLE})"
     )
@@ -69,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = command.parse_args(arguments)
     if given.action != "switchover" and (given.candidate or given.force or given.json):
         command.error("--candidate, --force and --json are for `ha-sidecar switchover`")
+    if given.words and given.action != "alerts":
+        command.error(f"unrecognized arguments: {' '.join(given.words)}")
     if given.maintenance and given.action != "drain":
         command.error("--maintenance is for `ha-sidecar drain`")
     flags = {
@@ -88,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if given.action == "drain":
             return switch(settings, Switch.MAINT if given.maintenance else Switch.DRAIN)
+        if given.action == "alerts":
+            return alerts(settings, given.words, sys.stdout)
         if given.action == "undrain":
             return switch(settings, Switch.OFF)
         run(settings)

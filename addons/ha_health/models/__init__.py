@@ -1,0 +1,2 @@
+from . import ha_check
+from . import ha_check_revision
