@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from ha_setup.attachments.command import attachments
+from ha_setup.capacity.command import command as capacity
 from ha_setup.cluster.layout import NETWORKS, POOLERS, Network, Pooler
 from ha_setup.cron.command import cron
 from ha_setup.doctor.command import doctor
@@ -177,4 +178,5 @@ cli.add_command(cron)
 cli.add_command(attachments)
 cli.add_command(render)
 cli.add_command(doctor)
+cli.add_command(capacity)
 cli.add_command(rollout)

@@ -1,0 +1,1 @@
+"""How much a cluster takes: from users, requests and scheduled actions to nodes, workers, connections, memory."""
