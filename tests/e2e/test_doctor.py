@@ -24,7 +24,7 @@ from ha_setup.cluster import Cluster, object_store
 from ha_setup.cluster import layout as at
 from ha_setup.cluster.health import redis_command
 from ha_setup.doctor.look import look_at
-from ha_setup.doctor.places import demo
+from ha_setup.doctor.places import demo, node
 from ha_setup.doctor.report import Answer, answers
 from ha_setup.doctor.target import Login, Target, TlsPlace
 
@@ -301,3 +301,17 @@ def test_a_certificate_that_ends_soon_is_named(target: Target, tmp_path: Path) -
             "certificates": ["warn balancer: it ends in 5 days"]
         }
         thread.join(10)
+
+
+def test_one_node_sees_the_cluster_from_its_own_files(cluster: Cluster, target: Target) -> None:
+    config = cluster.layout.conf_dir("odoo1") / "odoo-suite.conf"
+    own = node.target(config, cluster.layout.conf_dir("sidecar1") / "sidecar.toml", rpo=0)
+    eventually_green(own)
+    with edited(config, (",ha_base", "")):
+        problems = wrong(looked(own))
+    assert "lacks ha_base" in problems.pop("server-wide-modules")[0]
+    assert problems == {}
+    # Without the sidecar's file there is no way to Patroni, which is said and not passed over.
+    unseen = wrong(looked(node.target(config, None)))
+    assert {"patroni-timings", "candidate", "rpo", "etcd"} <= set(unseen)
+    assert all("--sidecar" in said[0] for name, said in unseen.items() if name == "candidate")

@@ -35,6 +35,9 @@ class Member:
     timeline: int | None
     lag: int | None
     tags: Mapping[str, Any] = field(default_factory=dict)
+    #: Where its PostgreSQL listens.
+    address: str = ""
+    port: int = 0
 
 
 @dataclass(frozen=True)

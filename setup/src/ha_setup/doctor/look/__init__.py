@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,16 +26,19 @@ def look_at(target: Target) -> Observation:
             return {name: pool.submit(_safely, question) for name, question in questions.items()}
 
         on_hosts = ask({h.name: partial(hosts.look, h) for h in target.hosts})
-        postgresql = ask({s.name: partial(databases.server, s, target) for s in target.postgresql})
         patroni = ask({name: partial(web.patroni, url) for name, url in target.patroni})
         etcd = ask({name: partial(web.etcd, url) for name, url in target.etcd})
         sentinels = ask({s.name: partial(stores.sentinel, s, target) for s in target.sentinels})
         poolers = ask(
             {s.name: partial(databases.pooler, s, target.pooler_login) for s in target.poolers}
         )
-        database = ask({"": partial(databases.odoo, target)})
         bucket = ask({"S3": partial(buckets.look, target.s3)} if target.s3 else {})
         certificates = ask({p.name: partial(web.certificate, p) for p in target.certificates})
+        told_by_patroni = _answers(patroni)
+        if not target.postgresql:
+            target = replace(target, postgresql=web.servers(told_by_patroni.values()))
+        postgresql = ask({s.name: partial(databases.server, s, target) for s in target.postgresql})
+        database = ask({"": partial(databases.odoo, target)})
         watched = _answers(sentinels)
         servers = target.redis or stores.watched_by(watched.values())
         redis = ask({s.name: partial(stores.redis, s, target.redis_password) for s in servers})
@@ -45,7 +49,7 @@ def look_at(target: Target) -> Observation:
             rpo=target.rpo,
             request_timeout=target.request_timeout,
             postgresql=_timed(postgresql, clocks),
-            patroni=_answers(patroni),
+            patroni=told_by_patroni,
             etcd=_answers(etcd),
             redis=_timed(redis, clocks),
             sentinels=watched,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from cryptography import x509
 
 from ha_setup.doctor import seen
 from ha_setup.doctor.look.unlooked import Unlooked
-from ha_setup.doctor.target import TlsPlace
+from ha_setup.doctor.target import Server, TlsPlace
 
 TIMEOUT_S = 5.0
 
@@ -42,11 +43,21 @@ def patroni(url: str) -> seen.Patroni:
             timeline=m.get("timeline"),
             lag=m["lag"] if isinstance(m.get("lag"), int) else None,
             tags=m.get("tags") or {},
+            address=str(m.get("host", "")),
+            port=int(m.get("port", 0)),
         )
         for m in cluster.get("members", ())
     ]
     version = str(own.get("patroni", {}).get("version", ""))
     return seen.Patroni(version, members, config, paused=bool(cluster.get("pause")))
+
+
+def servers(patronis: Iterable[seen.Patroni | seen.Unseen]) -> tuple[Server, ...]:
+    """The PostgreSQL servers that the first Patroni knows, where nobody told them."""
+    for each in patronis:
+        if isinstance(each, seen.Patroni):
+            return tuple(Server(m.name, m.address, m.port) for m in each.members if m.port)
+    return ()
 
 
 def etcd(url: str) -> seen.Etcd:

@@ -41,8 +41,8 @@ def target(
         (urlsplit(u).hostname or u, u.rstrip("/")) for u in watched.get("patroni_urls", ())
     )
     if pooled:
-        # Behind the pooler: where Patroni is, PostgreSQL is.
-        poolers, servers = servers, tuple(Server(name, name, 5432) for name, _ in patroni)
+        # What is behind the pooler, Patroni tells.
+        poolers, servers = servers, ()
     return Target(
         title=str(config),
         rpo=rpo,
