@@ -64,7 +64,9 @@ def ask(method: str, path: str, data: dict[str, Any] | None = None) -> dict[str,
         found = json.loads(response.read(_MOST_BYTES))
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise SidecarAway(f"The sidecar of this node doesn't answer on {where}: {reason}") from error
+        raise SidecarAway(
+            f"The sidecar of this node doesn't answer on {where}: {reason}"
+        ) from error
     finally:
         connection.close()
     if response.status != 200:

@@ -1,1 +1,2 @@
+from . import test_checks
 from . import test_health

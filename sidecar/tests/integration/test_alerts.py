@@ -149,5 +149,5 @@ def test_two_sidecars_tell_once(own_cluster: Cluster, webhook: Webhook) -> None:
         wait_until(lambda: not (second.document() or {})["replicas"], timeout=LONG, what="gone")
         assert run(first, "forget", "pg2")[0] == 0
         webhook.wait_for("cleared", "standby_down:pg2")
-    for sidecar in (first, second):
-        assert "do-not-tell" not in sidecar.process.log_text()
+        for sidecar in (first, second):
+            assert "do-not-tell" not in sidecar.process.log_text()
