@@ -4,7 +4,7 @@ Usage: ``python -m tests.odoo_own.compare [pytest options]``. The same database,
 Odoo and once with the suite installed and active: sessions in a real Redis behind Sentinels,
 markers, leases and health on. The few tests that look into the directory of Odoo's session files
 (``FILE_SESSIONS``) run with the suite active and sessions left in files. Attachments stay in the
-filestore, which is what Odoo's tests of attachments are about. Exits 0 when nothing differs.
+filestore here; ``compare_s3`` has them in S3. Exits 0 when nothing differs.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ NO_TESTS = "none_at_loading"
 TIMEOUT_S = 1800
 
 
-def test_paths(source: OdooSource) -> list[str]:
+def test_paths(source: OdooSource, tests: Sequence[str]) -> list[str]:
     """Return where Odoo keeps each of the tests; LookupError names the one it lacks."""
     found = []
-    for test in TESTS:
+    for test in tests:
         places = [addons / test for addons in source.addons if (addons / test).exists()]
         if not places:
             raise LookupError(f"this Odoo has no {test}")
@@ -109,7 +109,7 @@ def compare(options: Sequence[str]) -> tuple[Outcomes, Outcomes]:
         suite.install(*suite_modules())
         suite_with_files = odoo("suite", "suite", data_dir=suite.data_dir)
 
-        tests = test_paths(stock.source)
+        tests = test_paths(stock.source, TESTS)
         apart = [f"{tests[0]}::{test}" for test in FILE_SESSIONS]
         # Deselected by id, which is relative to pytest's root.
         sessions = Path(tests[0]).relative_to(stock.source.python_path)

@@ -27,6 +27,17 @@ def _badness(outcome: str) -> int:
     return ["passed", "skipped", "failed", "error"].index(outcome)
 
 
+def renamed(outcomes: Outcomes, classes: Mapping[str, str]) -> dict[str, str]:
+    """The outcomes under other names: ``classes`` has the name of a class of tests, without its module,
+    and the full name of the class that it stands for."""
+    found = {}
+    for name, outcome in outcomes.items():
+        rest, _, test = name.rpartition(".")
+        ours = rest.rpartition(".")[2]
+        found[f"{classes[ours]}.{test}" if ours in classes else name] = outcome
+    return found
+
+
 @dataclass(frozen=True)
 class Difference:
     """A test that ended differently; ``absent`` where a run doesn't have it."""

@@ -41,7 +41,8 @@ class InBucket:
         )
         self.client = bucket().client
         self.addCleanup(self._clean_up, self.settings)
-        self.env["ir.config_parameter"].search([("key", "=", "ir_attachment.location")]).unlink()
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.search([("key", "=", "ir_attachment.location")]).unlink()
         self.attachments = self.env["ir.attachment"]
 
     def configure(self, settings):

@@ -6,7 +6,9 @@ from unittest.mock import patch
 
 from odoo import api
 from odoo.addons.base.tests import test_ir_attachment
+from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..location import SCHEME, parse
 from .common import InBucket
@@ -51,3 +53,14 @@ class TestIrAttachmentOnS3(InBucket, test_ir_attachment.TestIrAttachment):
             self.registry["ir.attachment"], "_gc_file_store_unsafe", self._collect_at_once
         ):
             return super().test_13_rollback()
+
+
+@tagged("post_install", "-at_install")
+class TestPermissionsOnS3(InBucket, test_ir_attachment.TestPermissions):
+    @mute_logger("odoo.addons.ha_attachment_s3.store")
+    def test_write_error(self):
+        self.s3_goes_away()
+        with self.assertRaises(UserError):
+            self.attachments._file_write(b"test", "test")
+            self.env.cr.flush()
+        self.env.cr.precommit.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.odoo_own.outcomes import Difference, differences, parse, summary
+from tests.odoo_own.outcomes import Difference, differences, parse, renamed, summary
 
 JUNIT = """<?xml version="1.0"?>
 <testsuites><testsuite>
@@ -41,3 +41,11 @@ def test_every_kind_of_difference_is_found() -> None:
         Difference("d", "skipped", "passed"),
         Difference("e", "absent", "passed"),
     ]
+
+
+def test_a_class_that_stands_for_another_has_its_name() -> None:
+    outcomes = {"addons.x.TestOnS3.test_a": "passed", "addons.x.Other.test_b": "failed"}
+    assert renamed(outcomes, {"TestOnS3": "odoo.base.Test"}) == {
+        "odoo.base.Test.test_a": "passed",
+        "addons.x.Other.test_b": "failed",
+    }
