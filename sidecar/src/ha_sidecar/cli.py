@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Each setting can also stand in the configuration file or in HA_SIDECAR_<NAME>.",
     )
     command.add_argument(
-        "action", nargs="?", 
+        "action", nargs="?",
         choices=["run", "check", "switchover", "drain", "undrain", "alerts"],
         default="run",
         help="run: serve (the default); check: validate the settings and try each connection;"

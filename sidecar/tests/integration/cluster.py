@@ -206,10 +206,18 @@ class Sidecar:
 
     def get(self, path: str) -> tuple[int, Any]:
         """Ask its API; return the status and the parsed body."""
+        return self._ask(f"GET {path} HTTP/1.0\r\n\r\n")
+
+    def post(self, path: str, data: object) -> tuple[int, Any]:
+        body = json.dumps(data)
+        head = f"POST {path} HTTP/1.0\r\nContent-Length: {len(body.encode())}\r\n\r\n"
+        return self._ask(head + body)
+
+    def _ask(self, request: str) -> tuple[int, Any]:
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(5)
+            link.settimeout(10)
             link.connect(str(self.socket_path))
-            link.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            link.sendall(request.encode())
             response = http.client.HTTPResponse(link)
             response.begin()
             with response:

@@ -134,6 +134,8 @@ def sidecar(layout: Layout, secrets: Secrets, host: Host, *, command: Path) -> L
     run = layout.run_dir(name)
     settings: dict[str, object] = {
         "scope": at.SCOPE,
+        # All nodes are on one host.
+        "node_name": host.name,
         "namespace": at.NAMESPACE,
         "etcd_endpoints": list(layout.etcd_urls),
         "patroni_urls": [f"http://{h.address}:{at.PATRONI_PORT}" for h in layout.pg],

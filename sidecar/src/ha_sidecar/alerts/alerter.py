@@ -116,7 +116,12 @@ class Alerter(threading.Thread):
             self._contact_since = None
             self._sight = replace(self._sight, contact=False)
             return self._sight
-        self.problem = None
+        namesake = None
+        if not self._shared.is_alone(sight):
+            namesake = f"node_name: another sidecar is named {self.me}, too; each needs its own"
+            if self.problem != namesake:
+                _log.error("two nodes have one name", setting="node_name", node=self.me)
+        self.problem = namesake
         if self._contact_since is None:
             self._contact_since = time.monotonic()
         self._sight = sight

@@ -103,7 +103,7 @@ class Shared:
         if lease is None:
             lease, self._reported = self._members.call(lambda each: each.grant_lease(TTL)), None
         self._lease = lease
-        text = json.dumps(report, sort_keys=True)
+        text = json.dumps({**report, "lease": lease.id}, sort_keys=True)
         if text != self._reported:
             self.put(f"nodes/{self._me}", text, lease=lease)
             self._reported = text
@@ -117,6 +117,11 @@ class Shared:
 
     def read(self) -> Sight:
         return sight_from(self._members.read(self._prefix).values)
+
+    def is_alone(self, sight: Sight) -> bool:
+        """False when another sidecar reports under the same name."""
+        own = sight.reports.get(self._me)
+        return own is None or self._lease is None or own.get("lease") == self._lease.id
 
     @property
     def _mark(self) -> str:
