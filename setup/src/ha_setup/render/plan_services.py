@@ -131,6 +131,11 @@ def balancers(inventory: Inventory) -> Iterator[str]:
 
 def proof(inventory: Inventory) -> Iterator[str]:
     yield (
+        "On an Odoo node, as root, `odoo-ha doctor cluster.yml --through 'ssh root@{address}'` finds"
+        " nothing: exit code 0."
+    )
+    yield ""
+    yield (
         "Before people depend on it, with somebody clicking: `ha-sidecar switchover` (see"
         " sidecar/README.md), then the power of the primary's host, of an Odoo host, of the balancer"
         " that has the address. Nobody may see more than a pause."
