@@ -119,5 +119,7 @@ class Driver:
         finally:
             end_process(process)
             reader.join(1.0)
+            if process.stdout and not reader.is_alive():  # else a child of its own still writes
+                process.stdout.close()
         words = " ".join("".join(said).split())[-_WORDS:]
         return Ended(process.returncode == 0, f"{argv[0]} ended with {process.returncode}: {words}")
