@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 import time
@@ -53,8 +54,8 @@ def eventually_green(target: Target) -> None:
 
 @contextmanager
 def edited(file: Path, *pairs: tuple[str, str]) -> Iterator[None]:
-    """The file with other words in it."""
-    text = file.read_text()
+    """The file with other words in it; afterwards it is as it was, its date too."""
+    text, dates = file.read_text(), file.stat()
     changed = text
     for old, new in pairs:
         assert old in changed, f"{file} has no {old!r}"
@@ -64,6 +65,7 @@ def edited(file: Path, *pairs: tuple[str, str]) -> Iterator[None]:
         yield
     finally:
         file.write_text(text)
+        os.utime(file, ns=(dates.st_atime_ns, dates.st_mtime_ns))
 
 
 @contextmanager
