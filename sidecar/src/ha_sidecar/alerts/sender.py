@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -32,7 +33,12 @@ _REMEDY = "pip install 'ha-sidecar[alerts]'"
 def apprise_module() -> ModuleType:
     """Raises ConfigError when it isn't installed."""
     try:
-        import apprise  # noqa: PLC0415 (optional, and slow to import)
+        # What it and its hundred plugins import is partly deprecated: not for this command's users.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import apprise  # noqa: PLC0415 (optional, and slow to import)
+
+            apprise.Apprise.instantiate("json://localhost")
     except ImportError:
         raise ConfigError(
             f"alert_urls_file: sending needs the Python package apprise: {_REMEDY}"
