@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from ha_setup.rollout import record
-from ha_setup.rollout.machine import (
+from ha_setup.rollout.machine import advance, begin, go_on
+from ha_setup.rollout.state import (
     Ended,
     Fetch,
     Interrupted,
@@ -20,9 +21,6 @@ from ha_setup.rollout.machine import (
     Run,
     State,
     Version,
-    advance,
-    begin,
-    go_on,
 )
 from ha_setup.rollout.steps import RULES, Step
 

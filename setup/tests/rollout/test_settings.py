@@ -12,8 +12,8 @@ from ha_setup.inventory import EXAMPLE
 from ha_setup.inventory import read as read_inventory
 from ha_setup.rollout import record, settings
 from ha_setup.rollout.command import closing, command
-from ha_setup.rollout.machine import Look, Outcome, State, Version
 from ha_setup.rollout.node import judge
+from ha_setup.rollout.state import Look, Outcome, State, Version
 from ha_setup.rollout.steps import Step
 
 TEXT = settings.example(read_inventory(EXAMPLE))

@@ -13,7 +13,8 @@ from ha_setup.inventory import EXAMPLE
 from ha_setup.inventory import read as read_inventory
 from ha_setup.locks import locked
 from ha_setup.rollout import record, settings
-from ha_setup.rollout.machine import Outcome, State, Version, begin, go_on
+from ha_setup.rollout.machine import begin, go_on
+from ha_setup.rollout.state import Outcome, State, Version
 
 _ENDS = {Outcome.DONE: 0, Outcome.FAILED: 1, Outcome.STOPPED: 130}
 

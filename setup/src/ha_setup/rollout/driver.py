@@ -10,7 +10,9 @@ from pathlib import Path
 
 from ha_setup.commands import end_process
 from ha_setup.rollout import node, record
-from ha_setup.rollout.machine import (
+from ha_setup.rollout.machine import advance
+from ha_setup.rollout.settings import Rollout
+from ha_setup.rollout.state import (
     Action,
     Ended,
     Fetch,
@@ -21,9 +23,7 @@ from ha_setup.rollout.machine import (
     Run,
     Say,
     State,
-    advance,
 )
-from ha_setup.rollout.settings import Rollout
 
 _POLL = 0.5
 _WORDS = 400

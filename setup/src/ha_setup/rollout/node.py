@@ -12,8 +12,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from ha_setup.errors import SetupError
-from ha_setup.rollout.machine import Look
 from ha_setup.rollout.settings import Rollout
+from ha_setup.rollout.state import Look
 
 _TIMEOUT = (2.0, 3.0)
 _PAGE_TIMEOUT = (3.0, 120.0)  # a bundle of assets may have to be made

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ha_setup.errors import SetupError
 from ha_setup.files import write_file
-from ha_setup.rollout.machine import Outcome, State, Version
+from ha_setup.rollout.state import Outcome, State, Version
 from ha_setup.rollout.steps import Step
 
 FORMAT = 1

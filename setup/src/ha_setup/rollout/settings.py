@@ -13,7 +13,7 @@ from ha_setup.errors import SetupError
 from ha_setup.inventory import Inventory, kinds
 from ha_setup.inventory.problems import Where, dotted
 from ha_setup.inventory.source import parse
-from ha_setup.rollout.machine import Plan
+from ha_setup.rollout.state import Plan
 
 _WORDS = re.compile(r"\{([^{} ]*)\}")
 
