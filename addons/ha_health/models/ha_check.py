@@ -7,6 +7,8 @@ from .. import sidecar
 
 _logger = logging.getLogger(__name__)
 
+#: So many the sidecars take.
+_MOST = 100
 #: What the sidecars need of a check; a change of any of it is a revision.
 _FIELDS = (
     "code",
@@ -118,7 +120,8 @@ class HaCheck(models.Model):
             found = sidecar.ask("GET", "/checks")["defaults"]
         except (sidecar.SidecarAway, sidecar.Refused) as error:
             raise UserError(str(error)) from error
-        known = set(self.with_context(active_test=False).search([]).mapped("code"))
+        codes = [one["id"] for one in found]
+        known = self.with_context(active_test=False).search([("code", "in", codes)]).mapped("code")
         self.create(
             [
                 {
@@ -186,7 +189,7 @@ class HaCheck(models.Model):
         newest = self.env["ha.check.revision"].search([], limit=1)
         if not newest:
             return
-        checks = self.with_context(active_test=False).search([])
+        checks = self.with_context(active_test=False).search([], limit=_MOST)
         data = {
             # By the database's clock: it rises even after a restored backup.
             "version": int(newest.create_date.timestamp() * 1000),

@@ -10,7 +10,7 @@ class HaCheckRevision(models.Model):
     _rec_name = "code"
 
     check_id = fields.Many2one(
-        "ha.check", "Check", readonly=True, ondelete="set null", index=True, copy=False
+        "ha.check", readonly=True, ondelete="set null", index=True, copy=False
     )
     code = fields.Char(required=True, readonly=True)
     change = fields.Selection(

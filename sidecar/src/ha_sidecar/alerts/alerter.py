@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -19,6 +18,7 @@ from ..etcd_members import EtcdMembers
 from . import decide
 from .checks import DEFAULTS, Check, CheckError, checks_from, merged
 from .decide import State
+from .overview import shown
 from .sender import Sender
 from .shared import Shared, Sight, changed_by, may_take
 from .snapshot import remember, snapshot
@@ -271,29 +271,10 @@ class Alerter(threading.Thread):
                 state = decide.from_json(sight.state) if sight.state else State()
             except (KeyError, TypeError, ValueError):
                 state = State()
-        until = {name: float(one.get("until", 0)) for name, one in sight.silences.items()}
         return {
             "alerter": self.me if self._leads else sight.alerter,
-            "alerts": [
-                {
-                    "id": one.id,
-                    "check": one.check,
-                    "severity": one.severity,
-                    "message": one.message,
-                    "since": _moment(one.since),
-                    "muted_by": one.muted_by,
-                    "silenced_until": _silenced(until, one.id, one.check, now),
-                }
-                for one in sorted(state.alerts.values(), key=lambda one: (one.severity, one.since))
-                if one.raised
-            ],
-            "silences": [
-                {"id": name, "until": _moment(end)}
-                for name, end in sorted(until.items())
-                if end > now
-            ],
+            **shown(state, sight.silences, now),
             "checks_version": self.checks_version,
-            "unsent": len(state.outbox),
             "unknown": self._unknown if self._leads else {},
             "problem": self.problem or self._sender.problem,
         }
@@ -301,15 +282,6 @@ class Alerter(threading.Thread):
     def change(self, key: str, value: object | None) -> None:
         """Write a key of the shared ones, or delete it. Raises SourceError, ConfigError."""
         changed_by(self._members(), self._prefix + key, value)
-
-
-def _silenced(until: Mapping[str, float], alert: str, check: str, now: float) -> str | None:
-    end = max(until.get(alert, 0.0), until.get(check, 0.0))
-    return _moment(end) if end > now else None
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def prefix_of(namespace: str, scope: str) -> str:
