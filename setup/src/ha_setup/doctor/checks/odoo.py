@@ -211,8 +211,11 @@ def apps(seen: Observation) -> Iterator[Finding]:
         yield unknown(seen.database.reason)
         return
     nodes = [n for n in seen.odoo.values() if not isinstance(n, Unseen)]
-    wanted = ["ha_failover", "ha_cron_leader", "ha_session_redis"]
-    if any("s3_bucket" in node.ha for node in nodes):
+    configured = {name for node in nodes for name in node.ha}
+    wanted = ["ha_failover", "ha_cron_leader"]
+    if configured & {"redis_url", "redis_sentinels", "redis_cluster"}:
+        wanted.append("ha_session_redis")
+    if "s3_bucket" in configured:
         wanted.append("ha_attachment_s3")
     missing = [name for name in wanted if name not in seen.database.apps]
     if missing:
