@@ -70,22 +70,22 @@ def open_dashboard(browser: Chromium, cluster: Cluster) -> None:
 
 def press(browser: Chromium, button: str) -> None:
     """Press the button, and the one of the dialog that then asks."""
-    browser.wait_for(
-        f"(({button})?.click(), document.querySelector('.modal .btn-primary'))", PATIENCE
-    )
+    browser.wait_for(button, PATIENCE)
+    browser.run(f"{button}.click()")
+    browser.wait_for("document.querySelector('.modal .btn-primary')", PATIENCE)
     browser.run("document.querySelector('.modal .btn-primary').click()")
     browser.wait_for("!document.querySelector('.modal')", PATIENCE)
 
 
 def take_pictures(browser: Chromium, directory: Path) -> None:
     """In light, on a phone and in Odoo's dark scheme, which Odoo's community edition has no switch for."""
-    browser.resize(1400, 900)
+    browser.resize(1400, 760)
     time.sleep(1)
     browser.screenshot(directory / "dashboard.png")
     browser.resize(390, 844, mobile=True)
     time.sleep(1)
     browser.screenshot(directory / "dashboard-phone.png")
-    browser.resize(1400, 900)
+    browser.resize(1400, 760)
     browser.run(DARK)
     time.sleep(1)
     browser.screenshot(directory / "dashboard-dark.png")

@@ -118,11 +118,12 @@ class Chromium:
         return found["result"].get("value")
 
     def wait_for(self, script: str, timeout: float) -> Any:
-        """Wait until the expression is true; return it."""
+        """Wait until the expression is true; return it (true for an element)."""
+        plain = f"((found) => found instanceof Node ? true : found)({script})"
         deadline = time.monotonic() + timeout
         while True:
             try:
-                if found := self.run(script):
+                if found := self.run(plain):
                     return found
             except PageError:
                 pass  # between two pages

@@ -186,10 +186,12 @@ export class Dashboard extends Component {
         return told.sort((one, other) => other.alerts.length - one.alerts.length)[0]?.alerts || [];
     }
 
+    /** The last one that was ordered of any node's sidecar, for ten minutes. */
     get switchover() {
-        const last = this.cluster?.facts.sidecar.orders?.switchover;
-        const isNews = last && this.state.now - new Date(last.started_at) < 600000;
-        return isNews ? last : null;
+        const started = Object.values(this.state.nodes)
+            .map(({ facts }) => facts.sidecar?.orders?.switchover)
+            .filter((one) => one && this.state.now - new Date(one.started_at) < 600000);
+        return started.sort((one, other) => (one.started_at < other.started_at ? 1 : -1))[0];
     }
 
     get held() {

@@ -76,9 +76,9 @@ export function size(bytes) {
     return `${place && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[place]}`;
 }
 
-/** `0.35 s`, `12 s`, `5 min`, `3 h`, `2 d`. */
+/** `0.35 s`, `12.5 s`, `5 min`, `3 h`, `2 d`. */
 export function duration(seconds) {
-    if (seconds < 10) {
+    if (seconds < 60) {
         return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
     }
     for (const [unit, length, most] of [

@@ -59,6 +59,7 @@ export const KINDS = {
     failover: _t("Failover"),
     switchover: _t("Switchover"),
     interruption: _t("Interruption"),
+    open: _t("Outage"),
 };
 
 export const MOMENTS = {
