@@ -1,5 +1,6 @@
 """Clients for each way in which Redis is run: one server, Sentinels, a Cluster."""
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +10,15 @@ from redis.cluster import ClusterNode
 from redis.retry import Retry
 
 from .settings import Settings
+
+try:
+    from hiredis import pack_command
+except ImportError:  # slower without
+    pack_command = None
+
+#: Seconds after an answer in which a link is used again without asking the kernel whether the server
+#: closed it. If it did, that is an error like any other on the way, and the caller tries again.
+_TRUSTED = 1.0
 
 
 class Client(redis.Redis):
@@ -20,53 +30,84 @@ class Client(redis.Redis):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         # Used as stacks: their pop and append are atomic, in gevent too.
-        self._idle: list[Any] = []
+        self._idle: list[tuple[Any, float]] = []
         self._closed: list[Any] = []
         super().__init__(*args, **options)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Redis's answer to one command, as redis-py has it."""
-        link = self._link()
-        answered = False
+        (answer,) = self._ask(args)
+        if isinstance(answer, redis.ResponseError):
+            raise answer
+        convert = self.response_callbacks.get(args[0])
+        return answer if convert is None else convert(answer, **options)
+
+    def execute_both(self, first: tuple[Any, ...], second: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Redis's answers to two commands that are sent at once, as Redis gives them; others may
+        come between them. The second's may be an error.
+
+        :raises redis.ResponseError: what the first was answered
+        """
+        answer, other = self._ask(first, second)
+        if isinstance(answer, redis.ResponseError):
+            raise answer
+        return answer, other
+
+    def _ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """The answers, errors among them, to commands that are sent in one go."""
+        link, connected = self._link()
+        answers: list[Any] = []
         try:
-            link.connect()  # where need be, and to the primary that the Sentinels name now
-            link.send_command(*args)  # asks first whether a link that was idle for long still works
-            answer = self.parse_response(link, args[0], **options)
-            answered = True
-        except redis.ResponseError:
-            answered = True
-            raise
+            if not connected:
+                link.connect()  # to the primary that the Sentinels name now
+            # Asks first whether a link that was idle for long still works.
+            link.send_packed_command(_packed(link, commands))
+            for _ in commands:
+                try:
+                    answers.append(link.read_response())
+                except redis.ResponseError as error:
+                    answers.append(error)
         finally:
-            if answered:
-                self._idle.append(link)
+            if len(answers) == len(commands):
+                self._idle.append((link, time.monotonic()))
             else:
                 self._close(link)  # what may still arrive on it is nobody's answer
-        return answer
+        return answers
 
     def leave(self) -> None:
         """Close all links but those that a command is under way on."""
         self.connection_pool.disconnect(inuse_connections=False)
         while self._idle:
-            self._close(self._idle.pop())
+            self._close(self._idle.pop()[0])
 
     def close(self) -> None:
         """Close the links when nobody uses this client any more."""
         self.leave()
         return super().close()
 
-    def _link(self) -> Any:
-        """A link that is nobody else's, connected or not."""
+    def _link(self) -> tuple[Any, bool]:
+        """A link that is nobody else's, and whether it is connected."""
         while self._idle:
-            link = self._idle.pop()
+            link, since = self._idle.pop()
+            if time.monotonic() - since < _TRUSTED:
+                return link, True
             with suppress(redis.ConnectionError, redis.TimeoutError, OSError):
                 if not link.can_read():
-                    return link
+                    return link, True
             self._close(link)  # the server did, or it has an answer that nobody waited for
-        return self._closed.pop() if self._closed else self.connection_pool.make_connection()
+        return self._closed.pop() if self._closed else self.connection_pool.make_connection(), False
 
     def _close(self, link: Any) -> None:
         link.disconnect()
         self._closed.append(link)
+
+
+def _packed(link: Any, commands: tuple[tuple[Any, ...], ...]) -> list[bytes]:
+    """What is sent for the commands, in one piece if it can be."""
+    # redis-py takes a command's name of two words apart.
+    if pack_command is None or any(" " in command[0] for command in commands):
+        return link.pack_commands(commands)
+    return [b"".join(map(pack_command, commands))]
 
 
 def connect(settings: Settings) -> Any:

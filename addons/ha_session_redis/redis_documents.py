@@ -15,6 +15,9 @@ _logger = logging.getLogger(__name__)
 
 _SAVED = Verdict("saved")
 
+#: Behind the key of a rotated sid's document; see ``scripts``.
+ROTATED = ":rotated"
+
 
 class RedisDocuments:
     """Reads and writes of documents by sid; every method raises what ``Connection.call`` does."""
@@ -22,6 +25,7 @@ class RedisDocuments:
     def __init__(self, connection: Connection, prefix: str) -> None:
         self._connection = connection
         self._prefix = prefix
+        self._extends = True
 
     def document_key(self, sid: str) -> str:
         """The key of a sid's JSON document."""
@@ -38,12 +42,19 @@ class RedisDocuments:
         :raises redis.ResponseError: when something else is stored there
         """
         key = self.document_key(sid)
-        return self._connection.call("read", lambda client: client.get(key))
+
+        def operation(client: Any) -> bytes | None:
+            found = client.execute_command("GET", key)
+            return client.execute_command("GET", key + ROTATED) if found is None else found
+
+        return self._connection.call("read", operation)
 
     def save(
         self, sid: str, document: str, milliseconds: int, *, stored: bool, sole: bool = False
     ) -> Verdict:
         """Write one document; see ``scripts.SAVE``."""
+        if stored and not sole and self._save_live(sid, document, milliseconds):
+            return _SAVED
         return self._verdict(
             scripts.SAVE,
             sid,
@@ -106,6 +117,28 @@ class RedisDocuments:
         self._run_each(scripts.FORGET, identifiers)
 
     # -- Redis ----------------------------------------------------------------------------------
+
+    def _save_live(self, sid: str, document: str, milliseconds: int) -> bool:
+        """Write the document of a live sid, as nearly all saves are; False when the script decides.
+
+        Two plain commands, which cost Redis a tenth of a script: only a live sid has a document,
+        and an index that is there must outlive it. Between the two the session may end: then it
+        did after this save. An index that is gone is the script's business, with the document
+        that is written already, as its own would be.
+        """
+        if self._connection.clustered or not self._extends:
+            return False
+        save = ("SET", self.document_key(sid), document, "PX", milliseconds, "XX")
+        life = max(milliseconds, scripts.KEEP * 1000) + scripts.SPARE * 1000
+        outlive = ("PEXPIRE", self.index_key(sid[:STORED_SESSION_BYTES]), life, "GT")
+
+        def operation(client: Any) -> bool:
+            saved, extended = client.execute_both(save, outlive)
+            if isinstance(extended, redis.ResponseError):  # Redis 6 has no GT
+                self._extends = False
+            return saved is not None and extended == 1
+
+        return self._connection.call("save", operation)
 
     def _verdict(self, script: Script, sid: str, *arguments: Any) -> Verdict:
         answer = self._run(script, sid, *arguments)

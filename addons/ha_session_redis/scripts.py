@@ -1,8 +1,11 @@
 """What happens to sessions inside Redis, each as one atomic step.
 
-Two kinds of keys, in one hash slot because of the braces:
+Three kinds of keys, in one hash slot because of the braces:
 
-- ``<prefix>:session:{<identifier>}:<rest>`` — the JSON document of one sid, with its lifetime;
+- ``<prefix>:session:{<identifier>}:<rest>`` — the JSON document of one live sid, with its lifetime;
+- the same with ``:rotated`` behind it — the document of a sid that was rotated, for its last two
+  minutes. So a live sid's document exists only while the sid may be saved, and one conditional SET
+  saves it (``RedisDocuments.save``): these scripts must never leave a document of any other sid;
 - ``<prefix>:sessions:{<identifier>}`` — the index of an identifier (the first 42 characters of a
   sid, which a user's device is known by): a hash from the rest of each sid to its state. It
   outlives the documents by ``KEEP``, so that a request that began before a logout can't bring
@@ -17,6 +20,8 @@ from typing import NamedTuple
 
 #: Seconds for which the end of a session is remembered: longer than any request may run.
 KEEP = 86400
+#: Seconds that an index gets beyond what its documents need, so that not each save is to extend it.
+SPARE = 3600
 
 
 class Script(NamedTuple):
@@ -32,11 +37,14 @@ def _script(name: str, text: str) -> Script:
 
 
 _COMMON = (
-    f"local keep = {KEEP}"
+    f"local keep, spare = {KEEP}, {SPARE}"
     + """
 local session, index, rest = KEYS[1], KEYS[2], ARGV[1]
 local function document(other)
     return string.sub(session, 1, -1 - #rest) .. other
+end
+local function rotated(other)
+    return document(other) .. ':rotated'
 end
 local function now()
     return tonumber(redis.call('TIME')[1])
@@ -44,13 +52,12 @@ end
 local function outlive(milliseconds)
     local least = math.max(milliseconds, keep * 1000)
     if redis.call('PTTL', index) < least then
-        -- An hour more than asked for, so that this is no write at each save.
-        redis.call('PEXPIRE', index, least + 3600000)
+        redis.call('PEXPIRE', index, least + spare * 1000)
     end
 end
 local function forget_all()
     for _, other in ipairs(redis.call('HKEYS', index)) do
-        redis.call('DEL', document(other))
+        redis.call('DEL', document(other), rotated(other))
     end
     redis.call('DEL', index)
 end
@@ -79,23 +86,10 @@ local function verdict(origin)
         return {'ended', '', now() - tonumber(argument)}
     end
     if word == 'rotated' then
-        return {'rotated', argument, redis.call('PTTL', session)}
+        return {'rotated', argument, redis.call('PTTL', rotated(rest))}
     end
     known = true
     return nil
-end
-"""
-)
-
-#: The save of a live session whose index lives long enough: nearly all of them. It stands before
-#: the functions of the others, whose definition would cost more than the save.
-_SAVE_LIVE = (
-    f"local least = math.max(tonumber(ARGV[3]), {KEEP * 1000})"
-    + """
-local found = redis.call('HMGET', KEYS[2], ARGV[1], '*')
-if ARGV[4] == '' and found[1] == 'live' and not found[2] and redis.call('PTTL', KEYS[2]) >= least then
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-    return 1
 end
 """
 )
@@ -106,8 +100,7 @@ end
 #: identifier is known, this sid isn't) or {"unknown"} (it was stored, and Redis knows nothing of it).
 SAVE = _script(
     "save",
-    _SAVE_LIVE
-    + _COMMON
+    _COMMON
     + """
 local refused = verdict(ARGV[5])
 if refused then
@@ -116,7 +109,7 @@ end
 if ARGV[4] == 'sole' then
     for _, other in ipairs(redis.call('HKEYS', index)) do
         if other ~= rest then
-            redis.call('DEL', document(other))
+            redis.call('DEL', document(other), rotated(other))
         end
     end
 end
@@ -139,12 +132,13 @@ local refused = verdict(ARGV[7])
 if refused then
     return refused
 end
-redis.call('SET', session, ARGV[2], 'PX', ARGV[3])
+redis.call('DEL', session)
+redis.call('SET', rotated(rest), ARGV[2], 'PX', ARGV[3])
 redis.call('SET', document(ARGV[4]), ARGV[5], 'PX', ARGV[6])
 local states = redis.call('HGETALL', index)
 for i = 1, #states, 2 do
     -- Sids of earlier rotations: their requests are long over.
-    if string.sub(states[i + 1], 1, 4) ~= 'live' and redis.call('EXISTS', document(states[i])) == 0 then
+    if string.sub(states[i + 1], 1, 4) ~= 'live' and redis.call('EXISTS', rotated(states[i])) == 0 then
         redis.call('HDEL', index, states[i])
     end
 end
@@ -163,13 +157,13 @@ END = _script(
     _COMMON
     + """
 local state = redis.call('HGET', index, rest) or ''
-local rotated = string.sub(state, 1, 7) == 'rotated'
-if state == 'live' or (rotated and redis.call('PTTL', session) > 10000) then
+local was_rotated = string.sub(state, 1, 7) == 'rotated'
+if state == 'live' or (was_rotated and redis.call('PTTL', rotated(rest)) > 10000) then
     end_all()
     return 1
 end
-redis.call('DEL', session)
-if not rotated then
+redis.call('DEL', session, rotated(rest))
+if not was_rotated then
     redis.call('HSET', index, rest, 'ended ' .. now())
     outlive(0)
 end
@@ -194,7 +188,8 @@ end
 if not states[1] and ARGV[5] ~= 'vouched' and redis.call('EXISTS', index) == 1 then
     return 0
 end
-redis.call('SET', session, ARGV[2], 'PX', ARGV[3], 'NX')
+local key = ARGV[4] == '' and session or rotated(rest)
+redis.call('SET', key, ARGV[2], 'PX', ARGV[3], 'NX')
 redis.call('HSET', index, rest, ARGV[4] == '' and 'live' or 'rotated ' .. ARGV[4])
 outlive(tonumber(ARGV[3]))
 return 1
@@ -223,7 +218,7 @@ FORGET = _script(
 if redis.call('HEXISTS', index, '*') == 0 then
     local states = redis.call('HGETALL', index)
     for i = 1, #states, 2 do
-        redis.call('DEL', document(states[i]))
+        redis.call('DEL', document(states[i]), rotated(states[i]))
         if string.sub(states[i + 1], 1, 5) ~= 'ended' then
             redis.call('HDEL', index, states[i])
         end
@@ -239,7 +234,7 @@ ALIVE = _script(
     _COMMON
     + """
 for _, other in ipairs(redis.call('HKEYS', index)) do
-    if redis.call('EXISTS', document(other)) == 1 then
+    if redis.call('EXISTS', document(other), rotated(other)) > 0 then
         return 1
     end
 end

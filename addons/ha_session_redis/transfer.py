@@ -17,6 +17,7 @@ from odoo.http import STORED_SESSION_BYTES
 
 from .documents import digest
 from .lifetime import SHORTEST
+from .redis_documents import ROTATED
 from .store import RedisSessionStore
 
 _BATCH = 500
@@ -48,9 +49,8 @@ class Transfer:
     def sids(self) -> Iterator[str]:
         """The sids that Redis has documents of, of a Cluster those of all its primaries."""
         for key in self._client.scan_iter(f"{self._prefix}*", count=1000):
-            sid = (
-                key.decode(errors="replace")[len(self._prefix) :].replace("{", "").replace("}:", "")
-            )
+            name = key.decode(errors="replace")[len(self._prefix) :].removesuffix(ROTATED)
+            sid = name.replace("{", "").replace("}:", "")
             if self._store.is_valid_key(sid):
                 yield sid
 
@@ -79,10 +79,12 @@ class Transfer:
         pipeline = self._client.pipeline(transaction=False)
         for sid in sids:
             key = self._store.documents.document_key(sid)
-            pipeline.get(key)
-            pipeline.pttl(key)
+            for one in (key, key + ROTATED):  # a sid has one of them
+                pipeline.get(one)
+                pipeline.pttl(one)
         answers = pipeline.execute(raise_on_error=False)
-        for sid, content, left in zip(sids, answers[::2], answers[1::2], strict=True):
+        for sid, *found in zip(sids, *(answers[start::4] for start in range(4)), strict=True):
+            content, left = found[:2] if found[0] is not None else found[2:]
             self.done[self._write(sid, content, left)] += 1
             yield
 

@@ -109,9 +109,10 @@ class Scene:
         self._synchronous()
 
     def _node(self, name: str) -> OdooServer:
-        environment = {}
+        # A node that starts after a failover must pass over the replica (README).
+        environment = {"PGTARGETSESSIONATTRS": "read-write", "PGCONNECT_TIMEOUT": "5"}
         if name == "node3" and (library := self._wrong_clock()):
-            environment = {"LD_PRELOAD": library}
+            environment["LD_PRELOAD"] = library
             say(f"the clock of {name} is {CLOCK_OFF_S} s fast")
         suite = {"node_id": name, "cron_lease": LEASE_S, "topology_path": "/nonexistent"}
         return OdooServer(

@@ -10,6 +10,7 @@ from odoo import api, http, sql_db
 from odoo.addons.ha_base.settings import current
 from odoo.tools import config
 
+from ..redis_documents import ROTATED
 from ..settings import Settings
 
 IDENTIFIER = http.STORED_SESSION_BYTES
@@ -90,7 +91,8 @@ class PrivateStore:
 
     def lifetime(self, session):
         """Seconds that Redis gives the stored document."""
-        return self.redis.pttl(self.store.documents.document_key(session.sid)) / 1000
+        key = self.store.documents.document_key(session.sid)
+        return max(self.redis.pttl(key), self.redis.pttl(key + ROTATED)) / 1000
 
     def exists(self, session):
         return not self.store.get(session.sid).is_new

@@ -4,8 +4,9 @@ import threading
 from unittest.mock import patch
 
 from odoo.tests import TransactionCase, tagged
+from redis.connection import AbstractConnection
 
-from .. import status
+from .. import client, status
 from ..client import Client, connect
 from .common import PrivateStore
 
@@ -21,18 +22,27 @@ class TestClient(PrivateStore, TransactionCase):
         session = self.saved(uid=7)
         before = status.counters.errors
         link = self.redis.client_id()
-        with connect(self.settings) as other:
+        with connect(self.settings) as other, patch.object(client, "_TRUSTED", 0):
             other.client_kill_filter(_id=link)
             while str(link) in {one["id"] for one in other.client_list()}:
                 pass
-        self.assertEqual(self.store.get(session.sid).uid, 7)
-        self.store.save(session)
+            self.assertEqual(self.store.get(session.sid).uid, 7)
+            self.store.save(session)
         self.assertEqual(status.counters.errors, before)
+
+    def test_a_link_that_the_server_has_just_closed_costs_another_try(self):
+        session = self.saved(uid=7)
+        link = self.redis.client_id()
+        with connect(self.settings) as other:
+            other.client_kill_filter(_id=link)
+        session["uid"] = 8
+        self.store.save(session)
+        self.assertEqual(self.store.get(session.sid).uid, 8)
 
     def test_an_answer_that_nobody_waited_for_is_not_the_next_one_s(self):
         first, second = self.saved(number=1), self.saved(number=2)
         with (
-            patch.object(Client, "parse_response", side_effect=KeyboardInterrupt),
+            patch.object(AbstractConnection, "read_response", side_effect=KeyboardInterrupt),
             self.assertRaises(KeyboardInterrupt),
         ):
             self.store.get(first.sid)

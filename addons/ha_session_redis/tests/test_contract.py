@@ -66,11 +66,27 @@ class TestContract(PrivateStore, TransactionCase):
         session = self.saved(uid=7)
         index = self.store.documents.index_key(session.sid[:IDENTIFIER])
         self.redis.set(index, "foreign", px=60000)
-        with self.assertLogs("odoo.addons.ha_session_redis.redis_documents", "WARNING"):
-            self.store.save(session)
+        self.store.save(session)
         self.assertTrue(self.exists(session))
-        self.store.delete(session)
+        with self.assertLogs("odoo.addons.ha_session_redis.redis_documents", "WARNING"):
+            self.store.delete(session)
         self.assertFalse(self.exists(session))
+
+    def test_a_lost_index_is_made_again_by_the_next_save(self):
+        session = self.saved(uid=7)
+        index = self.store.documents.index_key(session.sid[:IDENTIFIER])
+        self.redis.delete(index)
+        self.store.save(session)
+        self.assertTrue(self.redis.exists(index))
+        self.store.delete_from_identifiers([session.sid[:IDENTIFIER]])
+        self.assertFalse(self.exists(session))
+
+    def test_an_older_redis_saves_by_script(self):
+        session = self.saved(number=1)
+        self.patch(self.store.documents, "_extends", False)
+        session["number"] = 2
+        self.store.save(session)
+        self.assertEqual(self.store.get(session.sid)["number"], 2)
 
     def test_a_document_of_a_megabyte(self):
         session = self.saved(uid=7, big="x" * (1 << 20))

@@ -8,6 +8,7 @@ from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
 from ..postgres.databases import Databases
+from ..redis_documents import ROTATED
 from .common import IDENTIFIER, away, configured, redirect
 
 STATIC = "/web/static/img/favicon.ico"
@@ -43,10 +44,8 @@ class TestRequests(HttpCase):
         rests = [
             name.decode() for name in client.hkeys(self.store.documents.index_key(sid[:IDENTIFIER]))
         ]
-        return sum(
-            client.exists(self.store.documents.document_key(sid[:IDENTIFIER] + rest))
-            for rest in rests
-        )
+        keys = [self.store.documents.document_key(sid[:IDENTIFIER] + rest) for rest in rests]
+        return sum(client.exists(key, key + ROTATED) for key in keys)
 
     def test_login_and_logout(self):
         self.authenticate(None, None)

@@ -7,6 +7,7 @@ from odoo.service.security import check_session
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from ..redis_documents import ROTATED
 from .common import IDENTIFIER, PrivateStore
 
 
@@ -84,7 +85,7 @@ class TestRotation(PrivateStore, TransactionCase):
         session = self.saved_user()
         old = self.store.get(session.sid)
         self.store.rotate(session, self.env, soft=True)
-        self.redis.delete(self.store.documents.document_key(old.sid))
+        self.redis.delete(self.store.documents.document_key(old.sid) + ROTATED)
         self.store.delete(old)
         self.assertTrue(self.exists(session))
 
