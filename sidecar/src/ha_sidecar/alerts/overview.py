@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .checks import Severity
 from .decide import State
+
+#: The worst first.
+_ORDER = [str(each) for each in Severity]
 
 
 def shown(state: State, silences: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, Any]:
@@ -23,7 +27,9 @@ def shown(state: State, silences: Mapping[str, Mapping[str, Any]], now: float) -
                 "muted_by": one.muted_by,
                 "silenced_until": _silenced(until, one.id, one.check, now),
             }
-            for one in sorted(state.alerts.values(), key=lambda one: (one.severity, one.since))
+            for one in sorted(
+                state.alerts.values(), key=lambda one: (_ORDER.index(one.severity), one.since)
+            )
             if one.raised
         ],
         "silences": [
