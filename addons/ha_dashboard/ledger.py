@@ -44,12 +44,12 @@ class Ledger:
         """Add what this process counted since it brought something last."""
         if counted == self._before:
             return
-        more = [new - old for new, old in zip(counted, self._before, strict=True)]
-        self._before = counted
         second = int(now)
         offset = second % ROWS * _ROW.size
         with open(own_way_to(self._descriptor), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.flock(file, fcntl.LOCK_EX)  # keeps this process's other threads out, too
+            more = [new - old for new, old in zip(counted, self._before, strict=True)]
+            self._before = counted
             then, *there = _ROW.unpack_from(self._table, offset)
             if then != second:
                 there = [0] * len(NAMES)

@@ -47,7 +47,13 @@ class HaDashboardNode(models.Model):
     # -- what the nodes do
 
     def _write_facts(self, found):
-        """Keep ``found``; return whether somebody looks, and what is ordered of the node."""
+        """Keep ``found``; return whether somebody looks, and what is ordered of the node.
+
+        Histories are left out: the bus has them, and each write is as long as what is kept.
+        """
+        kept = dict(found)
+        if "sidecar" in kept:
+            kept["sidecar"] = {**kept["sidecar"], "outages": [], "lag": None}
         self.env.cr.execute(
             """
             INSERT INTO ha_dashboard_node AS node (node, facts, seen_at)
@@ -55,7 +61,7 @@ class HaDashboardNode(models.Model):
             ON CONFLICT (node) DO UPDATE SET facts = EXCLUDED.facts, seen_at = EXCLUDED.seen_at
             RETURNING node.watched_until > now() AT TIME ZONE 'UTC', node.ordered
             """,
-            [found["node"], fields.Json().convert_to_column_insert(found, self)],
+            [found["node"], fields.Json().convert_to_column_insert(kept, self)],
         )
         watched, ordered = self.env.cr.fetchone()
         return bool(watched), ordered

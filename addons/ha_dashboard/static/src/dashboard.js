@@ -18,7 +18,7 @@ import { KINDS, LINKS, LOSS, MISSING, MOMENTS, SESSIONS, STATES } from "./words"
 const MODEL = "ha.dashboard.node";
 const NEWS = "ha_dashboard/node";
 /** Milliseconds without news over the bus after which the page asks, without the database. */
-const SILENCE = 3500;
+const SILENCE = 2600;
 /** Milliseconds between two looks at what only the database knows; it also keeps the bus going. */
 const REFRESH = 20000;
 const PATIENCE = 2500;
@@ -199,7 +199,8 @@ export class Dashboard extends Component {
     }
 
     lagOf(replica) {
-        return this.cluster.facts.sidecar.lag?.bytes[replica] || null;
+        const told = [this.cluster, ...Object.values(this.state.nodes)];
+        return told.map(({ facts }) => facts.sidecar?.lag?.bytes[replica]).find((one) => one);
     }
 
     isCandidate(replica) {
