@@ -76,7 +76,7 @@ class ObjectStream(Stream):
         }
         answer = send_file(_Nothing(), **wanted)
         answer.content_length = self.size
-        if not self._is_sent_by_others(environ):
+        if not self._is_sent_by_others(environ) or self._is_another(answer, environ):
             if send_file_kwargs.get("conditional", self.conditional):
                 answer = answer.make_conditional(
                     environ, accept_ranges=True, complete_length=self.size
@@ -132,6 +132,18 @@ class ObjectStream(Stream):
         """Whether the browser has it already."""
         return not werkzeug.http.is_resource_modified(
             environ, answer.get_etag()[0], last_modified=answer.last_modified
+        )
+
+    def _is_another(self, answer, environ):
+        """Whether the browser wants a part of what it has the beginning of, and that isn't this content.
+
+        It is to get the whole, which not every S3 service would send: parts of two would be glued together.
+        """
+        return "HTTP_IF_RANGE" in environ and werkzeug.http.is_resource_modified(
+            environ,
+            answer.get_etag()[0],
+            last_modified=answer.last_modified,
+            ignore_if_range=False,
         )
 
     def _redirect(self, answer):

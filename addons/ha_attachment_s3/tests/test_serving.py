@@ -163,6 +163,9 @@ class TestServing(InBucket, HttpCase):
             ("no-cors", 302),
         ):
             self.assertEqual(self.ask(Sec_Fetch_Mode=mode).status_code, code, mode)
+        # Of another content than the beginning that the browser has: the whole, whatever S3 makes of it.
+        self.assertEqual(self.ask(Range="bytes=0-9", If_Range='"other"').content, CONTENT)
+        self.assertEqual(self.ask(Range="bytes=0-9", If_Range=etag).status_code, 302)
         picture = self.attach(image(700), name="photo.png")
         self.assertGreater(picture.file_size, self.settings.s3_serve_from)
         answer = self.ask(f"/web/image/{picture.id}?width=64&height=64")
