@@ -71,7 +71,7 @@ def test_two_sidecars_tell_once(own_cluster: Cluster, webhook: Webhook) -> None:
             "id": "standby_down", "expression": "not replica.streams", "each": "replica",
             "message": "{replica.name} is gone", "muted_by": ["primary_down"],
         }  # fmt: skip
-        wanted = {"version": 7, "checks": [check], "disabled": ["no_candidate", "node_down"]}
+        wanted = {"version": 7, "checks": [check], "disabled": ["no_candidate", "node_gone"]}
         status, answer = second.post("/checks", wanted)
         assert status == 200, answer
         wait_until(

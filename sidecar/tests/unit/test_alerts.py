@@ -41,13 +41,19 @@ LOST = {**TOPOLOGY, "state": "lost", "primary": None, "replicas": []}
 
 
 def raised(
-    topology: dict[str, Any] | None = TOPOLOGY, *, trusted: bool = True, **reports: dict[str, Any]
+    topology: dict[str, Any] | None = TOPOLOGY,
+    *,
+    trusted: bool = True,
+    later: float = 0.0,
+    **reports: dict[str, Any],
 ) -> set[str]:
     """The alerts whose conditions hold, with pg1, pg2, odoo1 and odoo2 known."""
     told = {"odoo1": REPORT, "odoo2": REPORT} | reports
     here = {name: one for name, one in told.items() if one}
-    known = remember(remember({}, TOPOLOGY, told, NOW), topology, here, NOW)
-    state = snapshot(topology, here, known, alerter="odoo1", trusted=trusted, now=NOW)
+    known = remember(
+        remember({}, TOPOLOGY, {"odoo1": REPORT, "odoo2": REPORT}, NOW), topology, here, NOW
+    )
+    state = snapshot(topology, here, known, alerter="odoo1", trusted=trusted, now=NOW + later)
     return {one.alert for one in evaluate(DEFAULTS, state) if one.holds}
 
 
@@ -87,7 +93,11 @@ def test_each_fault_has_its_own_message() -> None:
     assert raised(odoo2={**REPORT, "draining_since": NOW - 1801, "serves": False}) == {
         "node_draining_too_long:odoo2"
     }
-    assert raised(odoo2={}) == {"node_down:odoo2"}, "its sidecar is gone"
+    assert raised(odoo2={**REPORT, "serves": False}) == {"node_down:odoo2"}
+    # Its sidecar is gone: whether its Odoo serves and leads isn't known.
+    assert raised(odoo2={}) == {"node_gone:odoo2"}
+    assert raised(odoo1=idle, odoo2={}) == {"node_gone:odoo2"}
+    assert raised(odoo1=idle, odoo2={}, later=300.0) == {"node_gone:odoo2", "no_cron_leader"}
     old = [{"name": "/etc/c.pem", "expires": NOW + 13 * 86_400}]
     found = raised(odoo1={**REPORT, "certificates": old}, odoo2={**REPORT, "certificates": old})
     assert found == {"certificate_expires:/etc/c.pem"}, "once, though both see it"
@@ -108,7 +118,7 @@ def test_a_switchover_needs_no_new_checks() -> None:
 
 def test_while_etcd_is_away_others_facts_are_unknown() -> None:
     assert raised(trusted=False, odoo2={**REPORT, "redis": False, "s3": False}) == set()
-    assert raised(trusted=False, odoo2={}) == set()
+    assert raised(trusted=False, odoo2={}, odoo1={**REPORT, "cron_leads": 0}) == {"node_gone:odoo2"}
     assert raised(trusted=False, odoo1={**REPORT, "redis": False}) == {"redis_down"}
 
 

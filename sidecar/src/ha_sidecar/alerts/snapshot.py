@@ -15,6 +15,7 @@ replicas               each: name, host, port, streams, sync, lag_bytes, lag_sec
 nodes                  each: name, here, proves, serves, status, draining, draining_seconds, redis,
                        s3, cron_leads, cron_unserved
 certificates           each: name, days until it expires, node
+cron_leads             leases of scheduled actions that all nodes hold together
 redis_down_on          names of the nodes to which Redis does not answer; s3_down_on
 alerter                the node whose sidecar tells
 =====================  =========================================================================
@@ -35,6 +36,9 @@ KINDS = {"replica": "replicas", "node": "nodes", "certificate": "certificates"}
 #: Seconds after which something that is gone is forgotten by itself.
 FORGOTTEN_AFTER = 7 * 86_400.0
 
+#: Seconds after which what a gone node led is led by nobody; up to a minute of them isn't counted.
+GONE_AFTER = 120.0
+
 _DAY = 86_400.0
 _NO_FACTS: Json = {
     "proves": None, "serves": None, "status": None, "redis": None, "s3": None, "cron_leads": None,
@@ -45,7 +49,7 @@ _NO_FAILOVER: Json = {"candidates": None, "data_loss": None, "loss_bytes": None}
 #: A state in which every fact is known, for trying a check out.
 EXAMPLE: Json = {
     "state": "stable", "source": "etcd", "last_primary": "pg1", "stable_seconds": 3600.0,
-    "unproven_seconds": 0.0, "sync_mode": "on", "alerter": "odoo1", "redis_down_on": [],
+    "cron_leads": 1, "unproven_seconds": 0.0, "sync_mode": "on", "alerter": "odoo1", "redis_down_on": [],
     "s3_down_on": [],
     "primary": {"name": "pg1", "host": "10.0.0.11", "port": 5432, "timeline": 3},
     "failover": {"candidates": ["pg2"], "data_loss": "none", "loss_bytes": 0},
@@ -92,6 +96,7 @@ def snapshot(
         "certificates": _certificates(reports, now),
         "redis_down_on": [one["name"] for one in nodes if one["redis"] is False],
         "s3_down_on": [one["name"] for one in nodes if one["s3"] is False],
+        "cron_leads": _cron_leads(nodes, known.get("nodes", {})),
         "alerter": alerter,
     }
 
@@ -168,9 +173,10 @@ def _nodes(
             **_NO_FACTS,
         }  # fmt: skip
         if report is None:
-            # Its sidecar is gone, and with it most likely the host.
-            gone = {"serves": False, "cron_leads": 0 if known[name].get("cron") else None}
-            found.append({**node, **gone} if trusted else node)
+            # Its sidecar is gone: perhaps for a restart, perhaps with the host. What it led, another
+            # takes over, or nobody does.
+            gone = trusted and known[name].get("cron") and now - known[name]["seen"] > GONE_AFTER
+            found.append({**node, "cron_leads": 0 if gone else None})
             continue
         if name == alerter or trusted:
             since = report.get("draining_since")
@@ -179,6 +185,14 @@ def _nodes(
             node["draining_seconds"] = 0.0 if since is None else max(0.0, now - since)
         found.append(node)
     return found
+
+
+def _cron_leads(nodes: Sequence[Json], known: Mapping[str, Mapping[str, Any]]) -> int | None:
+    """None when nobody is known to lead, but one that did lately can't be asked, or none ever did."""
+    leads = sum(one["cron_leads"] or 0 for one in nodes)
+    runners = [one for one in nodes if known.get(one["name"], {}).get("cron")]
+    unknown = not runners or any(one["cron_leads"] is None for one in runners)
+    return None if unknown and not leads else leads
 
 
 def _certificates(reports: Mapping[str, Mapping[str, Any]], now: float) -> list[Json]:
