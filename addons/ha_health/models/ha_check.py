@@ -113,7 +113,6 @@ class HaCheck(models.Model):
             ]
             check.result = "\n".join(lines) or self.env._("There is nothing that it is about.")
 
-    @api.model
     def action_take_over(self):
         """Make records of the checks that come along, to be edited; those that are there stay."""
         try:

@@ -222,7 +222,7 @@ def test_the_primary_is_down(world: World) -> None:
 
 def test_checks_are_edited_in_odoo_and_a_drain_that_takes_too_long(world: World) -> None:
     client = world.client()
-    client.call("ha.check", "action_take_over")
+    client.call("ha.check", "action_take_over", [])
     found = client.call("ha.check", "search_read", [], ["code", "expression"])
     known = {one["code"]: one["id"] for one in found}
     assert "primary_down" in known
