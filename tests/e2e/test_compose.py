@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,9 +54,9 @@ def run(*words: str, timeout: float = 300, check: bool = True, **more: str) -> s
 
 
 def inside(*words: str, timeout: float = 300, check: bool = True) -> str:
-    """Run a command in the stack's network."""
+    """Run a command in the stack's network. `ip netns exec` would hide the cgroups from runc."""
     return run(
-        "ip", "netns", "exec", NAMESPACE, *words, timeout=timeout, check=check,
+        "nsenter", f"--net=/run/netns/{NAMESPACE}", *words, timeout=timeout, check=check,
         CONTAINERS_CONF=str(IMAGES / "containers.conf"), PORT=str(PORT),
         STATUS_PORT=str(STATUS_PORT),
     )  # fmt: skip
@@ -90,7 +91,9 @@ def stack() -> Iterator[dict[str, object]]:
     run("ip", "netns", "add", NAMESPACE)
     try:
         inside("ip", "link", "set", "lo", "up")
-        compose("up", "-d", timeout=PATIENCE_S)
+        said = compose("up", "-d", timeout=PATIENCE_S)
+        # Old versions of podman-compose answer 0 whatever happened.
+        assert not re.search(r"exit code: [1-9]", said), said[-3000:]
         wait_until(answers, "both nodes are behind the balancer")
         yield yaml.safe_load(COMPOSE.read_text())
     finally:
@@ -98,6 +101,9 @@ def stack() -> Iterator[dict[str, object]]:
         left = containers()
         if left:
             inside("podman", "rm", "-f", "-v", *left, check=False)
+        networks = inside("podman", "network", "ls", "--format", "{{.Name}}").split()
+        for network in [name for name in networks if name.startswith(f"{PROJECT}_")]:
+            inside("podman", "network", "rm", network, check=False)  # podman-compose leaves them
         run("ip", "netns", "delete", NAMESPACE, check=False)
 
 

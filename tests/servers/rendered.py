@@ -275,6 +275,10 @@ class Network:
         host.run("ip", "addr", "add", f"{address}/{self._prefix}", "dev", "eth0")
         host.run("ip", "link", "set", "eth0", "up")
 
+    def unplug(self, host: RenderedHost) -> None:
+        """From now on nothing comes from that host, and nothing reaches it; nobody is told."""
+        self.run("ip", "link", "delete", host.name)
+
 
 def new_secrets(names: Iterable[str]) -> dict[str, str]:
     return {name: secrets.token_hex(16) for name in names}
