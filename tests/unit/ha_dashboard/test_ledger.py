@@ -70,10 +70,12 @@ def test_one_process_has_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
         os.write(began[1], b"y" if turn.take() else b"n")
         os.read(ended[0], 1)
         os._exit(0)
-    assert os.read(began[0], 1) == b"y"
-    assert not turn.take()
-    os.write(ended[1], b"x")
-    os.waitpid(child, 0)
+    try:
+        assert os.read(began[0], 1) == b"y"
+        assert not turn.take()
+    finally:
+        os.write(ended[1], b"x")
+        os.waitpid(child, 0)
     # It is free as soon as who had it is gone.
     assert turn.take()
     assert turn.is_mine()
