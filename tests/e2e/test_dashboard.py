@@ -7,6 +7,7 @@ the README are taken with HA_TEST_SCREENSHOTS=docs.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -142,6 +143,9 @@ def test_the_failover_is_seen_as_it_happens(small_cluster: Cluster) -> None:
             browser.wait_for(f"{badge} === 'draining'", PATIENCE)
             browser.run(f"{button}.click()")
             browser.wait_for(f"{badge} === 'serving'", PATIENCE)
+        logs = "".join(cluster.log_file(node).read_text() for node in ("odoo1", "odoo2"))
+        for order in (f"switchover {primary!r}", "drain 'odoo1'", "undrain 'odoo2'"):
+            assert re.search(rf"Ordered by admin \(user \d+\): {order}", logs), order
         if directory := os.environ.get("HA_TEST_SCREENSHOTS"):
             take_pictures(browser, Path(directory))
         assert browser.run("window.haNotReloaded") is True

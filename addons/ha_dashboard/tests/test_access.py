@@ -1,11 +1,13 @@
 """Who isn't a system administrator sees nothing and orders nothing."""
 
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..facts import node_id
+from ..models import ha_dashboard_node
 
-LOGGER = "odoo.addons.ha_dashboard.models.ha_dashboard_node"
 CALLS = (
     ("get_state", ()),
     ("order_drain", ("node", True)),
@@ -44,7 +46,7 @@ class TestAccess(TransactionCase):
 
     def test_an_order_is_logged_and_its_refusal_is_clear(self):
         nodes = self.nodes.with_user(self.admin)
-        with self.assertLogs(LOGGER, "INFO") as logged:
+        with patch.object(ha_dashboard_node, "_logger") as logger:
             # No sidecar runs beside this test.
             with self.assertRaisesRegex(UserError, "nothing listens on"):
                 nodes.order_drain(node_id(), True)
@@ -54,7 +56,7 @@ class TestAccess(TransactionCase):
                 nodes.order_drain("elsewhere", True)
             with self.assertRaisesRegex(UserError, "No node leads"):
                 nodes.order_step_down("no-such-pool")
-        lines = "\n".join(logged.output)
+        lines = [call.args[0] % call.args[1:] for call in logger.info.call_args_list]
         for order in ("drain 'elsewhere'", "switchover 'pg2'", "step down 'no-such-pool'"):
             self.assertIn(f"Ordered by system (user {self.admin.id}): {order}", lines)
 
