@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +39,8 @@ def bucket() -> "Bucket":
     settings = current(Settings)
     with _lock:  # making a boto3 client isn't thread-safe, using it is
         if _bucket is None or _bucket.settings is not settings or _bucket.pid != os.getpid():
+            if _bucket and _bucket.pid == os.getpid():
+                _bucket.end_threads()
             _bucket = Bucket(settings)
         return _bucket
 
@@ -114,18 +116,30 @@ class Bucket:
         for location, content in [*small, *(pair for pair in contents if len(pair[1]) > LARGE)]:
             self.put(location, content)
 
+    def begin(self, location: Location, content: bytes) -> "Future[None]":
+        """:meth:`put` in a thread; its outcome, or the error it ended with."""
+        return self._threads().submit(self.put, location, content)
+
     def _each(self, tasks: Collection[Any]) -> list[Any]:
         """Their outcomes, in order; the first error once all have ended."""
+        futures = [self._threads().submit(task) for task in tasks]
+        errors = [error for error in [future.exception() for future in futures] if error]
+        if errors:
+            raise errors[0]
+        return [future.result() for future in futures]
+
+    def _threads(self) -> ThreadPoolExecutor:
         with _lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(
                     self.settings.s3_parallel, thread_name_prefix="ha_attachment_s3"
                 )
-        futures = [self._pool.submit(task) for task in tasks]
-        errors = [error for error in [future.exception() for future in futures] if error]
-        if errors:
-            raise errors[0]
-        return [future.result() for future in futures]
+        return self._pool
+
+    def end_threads(self) -> None:
+        """Let them end when they have done what they were told to; nobody is to give them more."""
+        if self._pool:
+            self._pool.shutdown(wait=False)
 
     def delete(self, location: Location) -> None:
         """Delete the object; that it isn't there is fine.

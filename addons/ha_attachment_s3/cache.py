@@ -1,8 +1,8 @@
 """Contents from S3 on this node's disk: read again without S3, also while S3 is away.
 
 One directory for all processes of the node. A file is named by the SHA-256 of its content. A
-process verifies a file when it reads it first, when the file has changed since, and each hour, so
-a damaged or foreign file costs a read from S3 and nothing else. Files appear by renaming; the
+process verifies a file when it writes it, or reads it first, when it has changed since, and each
+hour, so a damaged or foreign file costs a read from S3 and nothing else. Files appear by renaming; the
 least recently used ones go when there are too many. No Odoo, no network.
 """
 
@@ -93,7 +93,7 @@ class Cache:
             return None
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return Copy(self, path, size)
+            return Copy(self, path)
         except OSError as error:
             self._complain(error)
             return None
@@ -130,7 +130,7 @@ class Cache:
         """
         try:
             status = os.fstat(file.fileno())
-            identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+            identity = _identity_of(status)
             known, until = self._verified.get(sha256, (None, 0.0))
             if known == identity and time.monotonic() < until:
                 return content is None or len(content) == status.st_size
@@ -146,15 +146,20 @@ class Cache:
             _logger.warning("The cached copy %s is damaged and is removed", self._path(sha256))
             self.remove(sha256)
             return False
+        self._remember(sha256, identity)
+        return True
+
+    def _remember(self, sha256: str, identity: _Identity) -> None:
         self._verified[sha256] = (identity, time.monotonic() + _VERIFIED_FOR)
         if len(self._verified) > _REMEMBERED:
             with suppress(KeyError):  # another thread was faster
                 self._verified.popitem(last=False)
-        return True
 
-    def _finished(self, size: int) -> None:
+    def _finished(self, sha256: str, status: os.stat_result) -> None:
+        """A file whose content this process verified and wrote is in its place."""
         self._complained = False
-        self._added += size
+        self._remember(sha256, _identity_of(status))
+        self._added += status.st_size
         if self._added * _LOOK_PART >= self._size:
             self._added = 0
             self._make_room()
@@ -197,10 +202,9 @@ class Copy:
     :raises OSError: when it can't be begun
     """
 
-    def __init__(self, cache: Cache, path: Path, size: int) -> None:
+    def __init__(self, cache: Cache, path: Path) -> None:
         self._cache = cache
         self._path = path
-        self._size = size
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         self._part = Path(name)
         self._file = os.fdopen(handle, "wb")
@@ -218,10 +222,12 @@ class Copy:
     def keep(self) -> None:
         """It is whole and verified."""
         try:
+            self._file.flush()
+            status = os.fstat(self._file.fileno())
             self._file.close()
             if not self._failed:
                 self._part.replace(self._path)
-                self._cache._finished(self._size)
+                self._cache._finished(self._path.name, status)
         except OSError as error:
             self._cache._complain(error)
         self.discard()
@@ -232,6 +238,10 @@ class Copy:
             self._file.close()
         with suppress(OSError):
             self._part.unlink()
+
+
+def _identity_of(status: os.stat_result) -> _Identity:
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _seen(entry: os.DirEntry[str]) -> tuple[float, int, str] | None:

@@ -4,9 +4,11 @@ The rules are looked at in their order; the first that fits decides, and what no
 the bucket.
 """
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 #: What Odoo calls its storages, and ours.
 STORAGES = ("db", "file", "s3")
@@ -56,3 +58,16 @@ class Rule:
 def storage_for(rules: Iterable[Rule], facts: Facts) -> str:
     """``db``, ``file`` or ``s3``."""
     return next((rule.storage for rule in rules if rule.fits(facts)), "s3")
+
+
+def size_of(values: Mapping[str, Any]) -> int:
+    """Bytes of the content in these values for create()."""
+    raw, datas = values.get("raw"), values.get("datas")
+    if raw:
+        return len(raw.encode() if isinstance(raw, str) else raw)
+    if not datas:
+        return 0
+    encoded = datas.encode() if isinstance(datas, str) else datas
+    if b"\n" in encoded:
+        return len(base64.b64decode(encoded))
+    return len(encoded) * 3 // 4 - encoded[-2:].count(b"=")  # Odoo decodes it soon enough

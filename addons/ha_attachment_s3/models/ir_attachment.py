@@ -1,4 +1,3 @@
-import base64
 import logging
 import os
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from ..errors import StorageUnavailable, write_failed
 from ..location import is_remote, locate, parse, prefix_of
 from ..ownership import owner_of
 from ..pending import Pending
-from ..placement import Facts, storage_for
+from ..placement import Facts, size_of, storage_for
 from ..settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -145,7 +144,7 @@ class IrAttachment(models.Model):
     def create(self, vals_list):
         if self._storage() != "s3":
             return super().create(vals_list)
-        places = [self._storage_for(vals, _size(vals)) for vals in vals_list]
+        places = [self._storage_for(vals, size_of(vals)) for vals in vals_list]
         created = {}
         for storage in sorted(set(places)):
             rows = [index for index, place in enumerate(places) if place == storage]
@@ -216,6 +215,7 @@ class IrAttachment(models.Model):
                 pending.was_stored([name])
             else:
                 pending.add(location, content, self._s3_store)
+                pending.set_out(location, self.env["ha.attachment.garbage"]._mark, bucket().begin)
         except StorageUnavailable as error:
             raise self._s3_write_failed() from error
         return name
@@ -292,11 +292,3 @@ class IrAttachment(models.Model):
         if self._storage() == "s3" and os.path.isdir(self._full_path("checklist")):
             return super(IrAttachment, self._stored_in("file"))._gc_file_store()
         return super()._gc_file_store()
-
-
-def _size(vals):
-    """Bytes of the content in these values for create()."""
-    raw, datas = vals.get("raw"), vals.get("datas")
-    if raw:
-        return len(raw.encode() if isinstance(raw, str) else raw)
-    return len(base64.b64decode(datas)) if datas else 0

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..errors import ObjectDamaged, StorageUnavailable
 from ..location import is_remote, parse
+from ..pending import EARLY
 from .common import CONTENT, InBucket
 
 DOWNLOAD_LOG = "odoo.addons.ha_attachment_s3.download"
@@ -167,26 +168,64 @@ class TestStorage(InBucket, TransactionCase):
 
     # -- several at once
 
+    def _count_calls(self, name):
+        """What the bucket's method of this name is called with from now on."""
+        calls = []
+
+        def seen(bucket, *arguments):
+            calls.append(arguments)
+            return original(bucket, *arguments)
+
+        original = getattr(type(self.bucket()), name)
+        patcher = patch.object(type(self.bucket()), name, seen)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        return calls
+
     def test_all_contents_of_a_transaction_are_sent_together(self):
-        together = []
-
-        def seen(_bucket, contents):
-            together.append(len(contents))
-            return put_all(_bucket, contents)
-
-        put_all = type(self.bucket()).put_all
-        with patch.object(type(self.bucket()), "put_all", seen):
-            self.env["res.partner"].create(
-                {"name": "Anna", "image_1920": base64.b64encode(image(1500))}
-            )
-            first = self.attachments.create({"name": "one", "raw": b"one"})
-            self.attachments.create({"name": "again", "raw": b"one"})
-            self.assertEqual(self.keys(), [])
-            self.env.cr.flush()
-        self.assertEqual(together, [5], "four images that aren't small, and one file")
-        self.assertEqual(len(self.keys()), 5)
+        together, puts = self._count_calls("put_all"), self._count_calls("put")
+        self.env["res.partner"].create(
+            {"name": "Anna", "image_1920": base64.b64encode(image(1500))}
+        )
+        first = self.attachments.create({"name": "one", "raw": b"one"})
+        self.attachments.create({"name": "again", "raw": b"one"})
+        self.attachments.create({"name": "two", "raw": b"two"})
+        early = [location.key for location, content in puts if len(content) >= EARLY]
+        self.assertTrue(early, "the large image set out while the next was made")
+        self.env.cr.flush()
+        ((late,),) = together
+        self.assertGreaterEqual(len(late), 2)
+        self.assertFalse(set(early) & {location.key for location, _content in late})
+        self.assertEqual(len(puts), 6, "four images that aren't small, and two files; each once")
+        self.assertEqual(len(self.keys()), 6)
         self.env.cr.cache.clear()
         self.assertEqual(self.read_anew(first), b"one")
+
+    def test_what_sets_out_early_is_marked_before_and_known_after_a_rollback(self):
+        content = os.urandom(EARLY)
+        with self.assertRaises(ZeroDivisionError), self.env.cr.savepoint():
+            attachment = self.attachments.create({"name": "large", "raw": content})
+            name = attachment.store_fname
+            with self.env.registry.cursor() as cr:
+                cr.execute("SELECT 1 FROM ha_attachment_garbage WHERE store_fname = %s", [name])
+                self.assertTrue(cr.fetchone(), "whatever happens now, the collector finds it")
+            raise ZeroDivisionError
+        self.env.cr.flush()
+        self.assertFalse(self.attachments.search([("store_fname", "=", name)]))
+        again = self.attach(content)
+        self.assertEqual(self.read_anew(again), content)
+
+    @mute_logger(STORE_LOG)
+    def test_what_set_out_early_and_failed_is_an_error_at_the_commit_until_it_is_stored(self):
+        settings, content = self.settings, os.urandom(EARLY)
+        self.s3_goes_away()
+        attachment = self.attachments.create({"name": "large", "raw": content})
+        for _commit in range(2):
+            with self.assertRaisesRegex(UserError, "nothing was saved"):
+                self.env.cr.flush()
+        self.configure(settings)
+        self.env.cr.flush()
+        self.assertEqual(self.read_anew(attachment), content)
 
     def test_what_waits_is_bounded(self):
         with patch("odoo.addons.ha_attachment_s3.pending.MOST", 1000):

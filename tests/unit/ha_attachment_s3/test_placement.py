@@ -1,7 +1,9 @@
 """Where contents are kept."""
 
+import base64
+
 import pytest
-from odoo.addons.ha_attachment_s3.placement import Facts, Rule, storage_for
+from odoo.addons.ha_attachment_s3.placement import Facts, Rule, size_of, storage_for
 
 #: As the addon installs them, with a small image of 1000 bytes.
 RULES = (Rule("db", url="*"), Rule("db", field="*", mimetype="image/*", largest=1000))
@@ -55,3 +57,21 @@ def test_the_first_rule_that_fits_decides() -> None:
 
 def test_without_rules_everything_goes_to_the_bucket() -> None:
     assert storage_for([], Facts(url="/x")) == "s3"
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 56, 57, 58, 1000])
+def test_the_size_is_that_of_the_content_however_it_is_given(size: int) -> None:
+    content = b"\xff" * size
+    encoded = base64.b64encode(content)
+    for values in (
+        {"raw": content},
+        {"datas": encoded},
+        {"datas": encoded.decode()},
+        {"datas": base64.encodebytes(content)},
+    ):
+        assert size_of(values) == size
+
+
+def test_the_size_of_a_text_is_that_of_its_bytes() -> None:
+    assert size_of({"raw": "é"}) == 2
+    assert size_of({}) == size_of({"raw": False, "datas": None}) == 0
