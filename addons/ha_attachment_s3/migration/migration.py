@@ -1,4 +1,5 @@
-"""Moves contents in batches; each is stored, verified and only then what its row says.
+"""Moves contents in batches; each is stored, verified and only then what its row says. While one
+batch's rows are switched the next one's contents are being stored, and those after it read.
 
 Whatever is killed whenever: a row says where its content was or where it is, both are there, and
 what nobody refers to is on the checklist. Running it again goes on. A user who writes to an
@@ -10,20 +11,20 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from odoo import SUPERUSER_ID, api
-from odoo.addons.ha_base.settings import current
 
 from .. import filestore
 from ..bucket import bucket
-from ..errors import ObjectDamaged, StorageUnavailable
+from ..errors import ObjectDamaged
 from ..location import Location, is_remote, locate, parse
 from ..ownership import belongs_to
-from ..placement import Facts, storage_for
-from ..settings import Settings
+from ..placement import storage_for
 from . import rows
+from .contents import bucket_of, content_of, facts_of, is_intact, place_of
 from .rows import Row, Wanted
 
 _logger = logging.getLogger(__name__)
@@ -31,6 +32,25 @@ _logger = logging.getLogger(__name__)
 #: How often rows that were in use are looked at again, and the seconds before each time.
 _AGAIN = 3
 _PAUSE = 1.0
+
+
+@dataclass
+class _Batch:
+    """Rows that are on their way.
+
+    :param last: the highest id that was looked at
+    :param stays: how many are where they should be
+    :param reading: the others, each with its target and its content, None where it is left alone
+    """
+
+    last: int
+    stays: int
+    reading: list[tuple[Row, str, "Future[bytes | None]"]]
+    #: What was read, by its target.
+    pairs: dict[str, list[tuple[Row, bytes]]] = field(default_factory=dict)
+    #: For the bucket: the new name by id, and by name whether it is certainly stored.
+    new: dict[int, str] = field(default_factory=dict)
+    puts: dict[str, "Future[bool]"] = field(default_factory=dict)
 
 
 class Migration:
@@ -42,7 +62,9 @@ class Migration:
     def __init__(self, registry: Any, wanted: Wanted, *, after: int = 0) -> None:
         self._registry = registry
         self._wanted = wanted
+        #: Ids up to this one are done with.
         self.after = after
+        self._looked = after
         #: Attachments by what became of them: moved, stays, busy, problem; and bytes moved.
         self.done: Counter[str] = Counter()
         #: What is wrong with attachments that were left alone, by id.
@@ -58,7 +80,7 @@ class Migration:
                 if target is None:
                     self.done["stays"] += 1
                 else:
-                    self.done[f"{_place(row)} to {target}"] += 1
+                    self.done[f"{place_of(row)} to {target}"] += 1
                     self.done["bytes"] += row.file_size
             yield
 
@@ -67,19 +89,38 @@ class Migration:
 
         :raises StorageUnavailable: when S3 does not answer; what was moved is moved
         """
-        with ThreadPoolExecutor(self._wanted.parallel, thread_name_prefix="ha_migration") as pool:
-            while found := self._look(None):
-                self._move(pool, found)
-                yield
+        parallel = self._wanted.parallel
+        with (
+            ThreadPoolExecutor(parallel, thread_name_prefix="ha_migration_read") as readers,
+            ThreadPoolExecutor(parallel, thread_name_prefix="ha_migration") as writers,
+        ):
+            yield from self._pass(readers, writers, None)
             for _again in range(_AGAIN):
                 if not self._busy:
                     break
                 time.sleep(_PAUSE)
-                busy, self._busy, self.after = self._busy, set(), 0
-                while found := self._look(busy):
-                    self._move(pool, found)
-                    yield
+                busy, self._busy, self._looked = self._busy, set(), 0
+                yield from self._pass(readers, writers, busy)
         self.done["busy"] = len(self._busy)
+
+    def _pass(
+        self, readers: ThreadPoolExecutor, writers: ThreadPoolExecutor, ids: Collection[int] | None
+    ) -> Iterator[None]:
+        """Move what is wanted of these, or of all; PostgreSQL is asked by this thread alone."""
+        read: _Batch | None = None
+        stored: _Batch | None = None
+        while True:
+            found = self._look(ids)
+            reading = self._read(readers, found) if found else None
+            if read:
+                self._store(writers, read)
+            if stored:
+                self._finish(writers, stored)
+                self.after = stored.last
+                yield
+            read, stored = reading, read
+            if not read and not stored:
+                return
 
     def take_counts(self) -> tuple[Counter[str], list[str]]:
         """What was done, and the problems that were met, since this was asked last."""
@@ -97,51 +138,35 @@ class Migration:
         wanted = self._wanted
         with self._environment() as env:
             owner = env["ir.attachment"]._s3_owner()
-            found = rows.batch(env.cr, wanted, after=self.after, ids=ids)
+            found = rows.batch(env.cr, wanted, after=self._looked, ids=ids)
             rules = env["ha.attachment.rule"]._rules()
         if found:
-            self.after = found[-1].id
+            self._looked = found[-1].id
         targets = []
         for row in found:
             target = wanted.to
             if target == "s3":
-                target = storage_for(rules, _facts(row))
-            there = target == _place(row)
+                target = storage_for(rules, facts_of(row))
+            there = target == place_of(row)
             if target == "s3" and there:
                 there = belongs_to(str(row.store_fname), owner) and (
-                    parse(str(row.store_fname)).bucket == _bucket_of(row)
+                    parse(str(row.store_fname)).bucket == bucket_of(row)
                 )
             targets.append((row, None if there else target))
         return targets
 
     # -- effects
 
-    def _move(self, pool: ThreadPoolExecutor, found: list[tuple[Row, str | None]]) -> None:
+    def _read(self, pool: ThreadPoolExecutor, found: list[tuple[Row, str | None]]) -> _Batch:
+        """Begin to read what is to be moved."""
         moving = [(row, target) for row, target in found if target]
-        self.done["stays"] += len(found) - len(moving)
-        if not moving:
-            return
-        contents = self._read(pool, [row for row, _target in moving])
-        for target, store in (("s3", self._to_s3), ("file", self._to_file), ("db", self._to_db)):
-            pairs = [(row, contents[row.id]) for row, one in moving if one == target]
-            pairs = [(row, content) for row, content in pairs if content is not None]
-            if not pairs:
-                continue
-            moved = store(pool, pairs)
-            for row, content in pairs:
-                if row.id in moved:
-                    self.done["moved"] += 1
-                    self.done["bytes"] += len(content)
-                elif row.id not in self.problems:
-                    self._busy.add(row.id)
-
-    def _read(self, pool: ThreadPoolExecutor, found: list[Row]) -> dict[int, bytes | None]:
-        """The verified contents by id; None: it is left alone, for a reason that was noted."""
         with self._environment() as env:
-            in_database = [row.id for row in found if not row.store_fname]
+            in_database = [row.id for row, _target in moving if not row.store_fname]
             held = rows.database_contents(env.cr, in_database) if in_database else {}
             path = env["ir.attachment"]._full_path
-            paths = {row.id: path(row.store_fname) for row in found if _place(row) == "file"}
+            paths = {
+                row.id: path(row.store_fname) for row, _to in moving if place_of(row) == "file"
+            }
 
         def read(row: Row) -> bytes | None:
             content = held.get(row.id)
@@ -151,28 +176,37 @@ class Migration:
                     return self._problem(row, f"{row.store_fname} is not in this node's filestore")
             elif is_remote(row.store_fname):
                 try:
-                    content = _object(parse(str(row.store_fname)))
+                    content = content_of(parse(str(row.store_fname)))
                 except ObjectDamaged:
                     return self._problem(row, f"{row.store_fname} is missing or damaged in S3")
             if content is None:
                 self._busy.add(row.id)  # it has just been changed
-            elif not _is_intact(row, content):
+            elif not is_intact(row, content):
                 return self._problem(row, f"{row.store_fname or 'its content'} is damaged")
             return content
 
-        return dict(zip([row.id for row in found], pool.map(read, found), strict=True))
+        reading = [(row, target, pool.submit(read, row)) for row, target in moving]
+        return _Batch(found[-1][0].id, len(found) - len(moving), reading)
 
-    def _to_s3(self, pool: ThreadPoolExecutor, pairs: list[tuple[Row, bytes]]) -> set[int]:
+    def _store(self, pool: ThreadPoolExecutor, batch: _Batch) -> None:
+        """Take what was read, and begin to put what goes to the bucket."""
+        for row, target, reading in batch.reading:
+            content = reading.result()
+            if content is not None:
+                batch.pairs.setdefault(target, []).append((row, content))
+        batch.reading = []
+        if "s3" not in batch.pairs:
+            return
         with self._environment() as env:
             prefix = env["ir.attachment"]._s3_prefix()
         located = [
-            (row, content, locate(content, _bucket_of(row), prefix)) for row, content in pairs
+            (row, content, locate(content, bucket_of(row), prefix))
+            for row, content in batch.pairs["s3"]
         ]
-        new = {row.id: location.store_fname for row, _content, location in located}
-        self._mark(new.values())
+        batch.new = {row.id: location.store_fname for row, _content, location in located}
+        self._mark(batch.new.values())
 
-        def put(one: tuple[Row, bytes, Any]) -> bool:
-            row, content, location = one
+        def put(row: Row, content: bytes, location: Location) -> bool:
             bucket().put(location, content, keep=False)
             if self._wanted.verify:
                 try:
@@ -183,18 +217,35 @@ class Migration:
             return True
 
         # Equal contents are one object: once is enough.
-        distinct = list({location.key: (row, c, location) for row, c, location in located}.values())
-        good = {
-            location.store_fname
-            for (_row, _content, location), intact in zip(
-                distinct, pool.map(put, distinct), strict=True
-            )
-            if intact
-        }
-        moves = [(row, new[row.id]) for row, _content in pairs if new[row.id] in good]
+        for one in {
+            location.store_fname: (row, c, location) for row, c, location in located
+        }.items():
+            batch.puts[one[0]] = pool.submit(put, *one[1])
+
+    def _finish(self, pool: ThreadPoolExecutor, batch: _Batch) -> None:
+        """Have the rows say where their contents are, once they certainly are there."""
+        self.done["stays"] += batch.stays
+        for target, pairs in batch.pairs.items():
+            finish = {"s3": self._to_s3, "file": self._to_file, "db": self._to_db}[target]
+            moved = finish(pool, batch, pairs)
+            for row, content in pairs:
+                if row.id in moved:
+                    self.done["moved"] += 1
+                    self.done["bytes"] += len(content)
+                elif row.id not in self.problems:
+                    self._busy.add(row.id)
+        self.done["problem"] = len(self.problems)
+
+    def _to_s3(
+        self, _pool: ThreadPoolExecutor, batch: _Batch, pairs: list[tuple[Row, bytes]]
+    ) -> set[int]:
+        good = {name for name, put in batch.puts.items() if put.result()}
+        moves = [(row, batch.new[row.id]) for row, _content in pairs if batch.new[row.id] in good]
         return self._switch([row for row, _new in moves], lambda cr: rows.switch(cr, moves))
 
-    def _to_file(self, pool: ThreadPoolExecutor, pairs: list[tuple[Row, bytes]]) -> set[int]:
+    def _to_file(
+        self, pool: ThreadPoolExecutor, _batch: _Batch, pairs: list[tuple[Row, bytes]]
+    ) -> set[int]:
         with self._environment() as env:
             path = env["ir.attachment"]._full_path
         new = {}
@@ -217,7 +268,9 @@ class Migration:
 
         return self._switch([row for row, _content in pairs], write_and_switch)
 
-    def _to_db(self, _pool: ThreadPoolExecutor, pairs: list[tuple[Row, bytes]]) -> set[int]:
+    def _to_db(
+        self, _pool: ThreadPoolExecutor, _batch: _Batch, pairs: list[tuple[Row, bytes]]
+    ) -> set[int]:
         return self._switch([row for row, _content in pairs], lambda cr: rows.take_in(cr, pairs))
 
     def _switch(self, moving: list[Row], change: Callable[[Any], set[int]]) -> set[int]:
@@ -236,7 +289,6 @@ class Migration:
     def _problem(self, row: Row, text: str) -> None:
         if row.id not in self.problems:
             _logger.error("ir.attachment %d is left alone: %s", row.id, text)
-            self.done["problem"] += 1
         self.problems[row.id] = text
 
     def _environment(self) -> Any:
@@ -254,38 +306,3 @@ class _Environment:
 
     def __exit__(self, *error: Any) -> None:
         self._cursor.__exit__(*error)
-
-
-def _object(location: Location) -> bytes:
-    """As :meth:`Bucket.get`, and the cache need not hold what is read once."""
-    try:
-        return bucket().look(location)
-    except (ObjectDamaged, StorageUnavailable):
-        return bucket().get(location)
-
-
-def _place(row: Row) -> str:
-    if not row.store_fname:
-        return "db"
-    return "s3" if is_remote(row.store_fname) else "file"
-
-
-def _facts(row: Row) -> Facts:
-    return Facts(
-        url=row.url,
-        model=row.res_model,
-        field=row.res_field,
-        mimetype=row.mimetype,
-        size=row.file_size,
-    )
-
-
-def _bucket_of(row: Row) -> str:
-    return str(current(Settings).bucket_of(row.company_id))
-
-
-def _is_intact(row: Row, content: bytes) -> bool:
-    """Whether it is the content that Odoo stored: its SHA-1 is in the row."""
-    if not row.checksum:
-        return len(content) == row.file_size
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest() == row.checksum

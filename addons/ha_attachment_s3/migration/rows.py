@@ -7,8 +7,8 @@ from typing import Any
 
 #: Rows that are looked at together.
 BATCH = 500
-#: Bytes of contents that are held together, unless one content alone is more.
-MOST = 64 << 20
+#: Bytes of a batch's contents, unless one content alone is more. Three batches are under way.
+MOST = 21 << 20
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,22 @@ class TestMigration(InBucket, TransactionCase):
         after = self._rows()
         self.assertEqual([row[3:] for row in after], [row[3:] for row in before])
 
+    def test_it_goes_on_after_what_is_committed_however_much_was_under_way(self):
+        identifiers = list(self.contents)
+        with patch("odoo.addons.ha_attachment_s3.migration.rows.BATCH", 1):
+            for to in ("db", "s3", "file"):
+                after = 0
+                for steps in (2, 1, 9):  # ended in the middle twice
+                    migration = self.Migration(self.env.registry, self._wanted(to), after=after)
+                    for step, _batch in enumerate(migration.run(), 1):
+                        after = migration.after
+                        there = [one for one, place in self._where().items() if place == to]
+                        self.assertLessEqual({one for one in identifiers if one <= after}, {*there})
+                        if step == steps:
+                            break
+                self.assertEqual(set(self._where().values()), {to})
+                self._check_contents()
+
     def test_nothing_that_was_left_is_deleted_at_once(self):
         names = [row[1] for row in self._rows() if row[1]]
         self._migrate("db")
@@ -230,16 +246,15 @@ class TestMigration(InBucket, TransactionCase):
     def _while_switching(self, act, to):
         """Migrate, with ``act`` done once after the contents were read."""
         migration = self.Migration(self.env.registry, self._wanted(to))
-        read, acted = migration._read, []
+        finish, acted = migration._finish, []
 
-        def read_and_act(pool, found):
-            contents = read(pool, found)
+        def act_and_finish(pool, batch):
             if not acted:
                 acted.append(True)
                 act(self.env.registry)
-            return contents
+            finish(pool, batch)
 
-        migration._read = read_and_act
+        migration._finish = act_and_finish
         for _step in migration.run():
             pass
         self.assertTrue(acted)
