@@ -1,1 +1,1 @@
-from . import test_direct, test_http, test_odoo_own, test_web_client
+from . import test_cors, test_direct, test_http, test_odoo_own, test_web_client

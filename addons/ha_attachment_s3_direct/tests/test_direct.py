@@ -231,45 +231,6 @@ class TestDirect(DirectUploads, TransactionCase):
         self.assertEqual(self.keys(), [])
         self.assertFalse(self.is_on_the_checklist(url))
 
-    # -- settings
-
-    def test_the_settings_page_tries_an_upload(self):
-        self.env["ir.config_parameter"].set_param("cloud_storage_provider", False)
-        page = self.env["res.config.settings"].create({"cloud_storage_provider": "s3"})
-        self.assertIn(self.settings.s3_bucket, page.s3_direct_place)
-        page.execute()
-        self.assertEqual(self.keys(), [])
-        self.s3_goes_away()
-        self.env["ir.config_parameter"].set_param("cloud_storage_provider", False)
-        with self.assertRaisesRegex(UserError, "trial upload"):
-            page.execute()
-
-    def test_a_bucket_that_lets_no_page_in_is_told_to(self):
-        from .. import cors
-
-        rules = [{"AllowedOrigins": ["https://other.example"], "AllowedMethods": ["GET"]}]
-        self.client.put_bucket_cors(
-            Bucket=self.settings.s3_bucket, CORSConfiguration={"CORSRules": rules}
-        )
-        self.addCleanup(self.client.delete_bucket_cors, Bucket=self.settings.s3_bucket)
-        with (
-            patch.object(cors, "_rules", side_effect=self.denied()),
-            self.assertRaisesRegex(UserError, "s3:PutBucketCORS"),
-        ):
-            self.env["res.config.settings"]._setup_cloud_storage_provider()
-        self.env["res.config.settings"]._setup_cloud_storage_provider()
-        found = self.client.get_bucket_cors(Bucket=self.settings.s3_bucket)["CORSRules"]
-        self.assertEqual(len(found), 2)
-
-    def denied(self):
-        from botocore.exceptions import ClientError
-
-        answer = {
-            "Error": {"Code": "AccessDenied"},
-            "ResponseMetadata": {"HTTPStatusCode": 403},
-        }
-        return ClientError(answer, "GetBucketCors")
-
     def test_it_is_not_uninstalled_while_files_need_it(self):
         attachment = self.uploaded()
         self.assertEqual(attachment.name, NAME)
