@@ -11,6 +11,7 @@ from typing import TextIO
 
 from .actors.haproxy import Address, refuse_unchecked, servers_at
 from .actors.pgbouncer.check import look_at
+from .alerts.sender import targets
 from .cluster import ClusterView
 from .errors import ConfigError, SidecarError
 from .etcd import Endpoint
@@ -70,6 +71,8 @@ def _results(settings: Settings) -> Iterator[Result]:
     for address in settings.haproxy_sockets:
         shown = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         yield _attempt("haproxy_sockets", f"HAProxy {shown}", partial(_haproxy, address, settings))
+    if settings.alert_urls_file is not None:
+        yield _attempt("alert_urls_file", "alerts", partial(_alerts, settings))
     if settings.odoo_url is not None:
         yield _attempt("odoo_url", f"Odoo {settings.odoo_url}", partial(_odoo, settings))
     resolver = Resolver()
@@ -129,6 +132,10 @@ def _haproxy(address: Address, settings: Settings) -> str:
     servers = servers_at(address, backend, time.monotonic() + PATIENCE)
     refuse_unchecked(backend, servers)
     return ", ".join(f"{server.name} {server.condition}" for server in servers)
+
+
+def _alerts(settings: Settings) -> str:
+    return f"{len(targets(settings.alert_urls_file))} targets"
 
 
 def _odoo(settings: Settings) -> str:

@@ -21,7 +21,7 @@ from .actors.pgbouncer.console import Access as ConsoleAccess
 from .alerts.alerter import Alerter, members_of, prefix_of, topology_of
 from .alerts.report import report
 from .alerts.routes import AlertRoutes
-from .alerts.sender import Sender, send_test, targets
+from .alerts.sender import Sender, check_cheaply, send_test
 from .api import Api, Order, Page, TcpApi
 from .certificates import CertificateWatcher, places
 from .cluster import ProbeReport
@@ -141,8 +141,7 @@ def alerter(
     settings: Settings, publisher: Publisher, node: NodeWatcher, certificates: CertificateWatcher
 ) -> Alerter:
     """Return the alerter's thread, not started yet. Raises ConfigError."""
-    # What can't be sent to is a fault before serving.
-    targets(settings.alert_urls_file)
+    check_cheaply(settings.alert_urls_file)
 
     def topology() -> Mapping[str, Any] | None:
         return topology_of(publisher.document)

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,7 +28,9 @@ GIVEN_UP_AFTER = 3600.0
 #: Seconds that a service may be silent.
 TIMEOUT = 5.0
 
-_REMEDY = "pip install 'ha-sidecar[alerts]'"
+_MISSING = (
+    "alert_urls_file: sending needs the Python package apprise: pip install 'ha-sidecar[alerts]'"
+)
 
 
 def apprise_module() -> ModuleType:
@@ -40,9 +43,7 @@ def apprise_module() -> ModuleType:
 
             apprise.Apprise.instantiate("json://localhost")
     except ImportError:
-        raise ConfigError(
-            f"alert_urls_file: sending needs the Python package apprise: {_REMEDY}"
-        ) from None
+        raise ConfigError(_MISSING) from None
     # It logs URLs with their passwords at some levels.
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     return apprise
@@ -87,6 +88,17 @@ def targets(path: Path | None) -> list[Target]:
     return found
 
 
+def check_cheaply(path: Path | None) -> None:
+    """Raise ConfigError for what is wrong with the file at first sight.
+
+    apprise itself takes seconds to import: the start of a sidecar must not wait for it.
+    """
+    if path is not None:
+        read_lines("alert_urls_file", path)
+        if find_spec("apprise") is None:
+            raise ConfigError(_MISSING)
+
+
 def subject(message: Message, scope: str) -> tuple[str, str]:
     """Return the title and the body."""
     if message.kind == "cleared":
@@ -129,6 +141,11 @@ class Sender(threading.Thread):
             self._news.notify_all()
 
     def run(self) -> None:
+        try:
+            # Now, and not when the first alert is due.
+            targets(self._urls_file)
+        except ConfigError as error:
+            self._complain(str(error))
         pause = FIRST_PAUSE
         while True:
             with self._news:
