@@ -59,6 +59,7 @@ def test_two_sidecars_tell_once(own_cluster: Cluster, webhook: Webhook) -> None:
     first, second = sidecars.values()
     with first, second:
         for sidecar in (first, second):
+            sidecar.wait_for(state="stable", timeout=LONG)
             sidecar.wait_for_synchronous_replica("pg2")
 
         def agreed() -> bool:
@@ -91,7 +92,9 @@ def test_two_sidecars_tell_once(own_cluster: Cluster, webhook: Webhook) -> None:
         wait_until(lambda: alerter_of(other) not in (None, name), timeout=LONG, what="the next")
         standby.start()
         webhook.wait_for("cleared", "standby_down:pg2")
+        alerter.topology_path.unlink()
         alerter.process.start()
+        alerter.wait_for(state="stable", timeout=LONG)
         alerter.wait_for_synchronous_replica("pg2")
         wait_until(agreed, timeout=LONG, what="one alerter")
         assert webhook.heard() == [("raised", "standby_down:pg2"), ("cleared", "standby_down:pg2")]
