@@ -1,6 +1,8 @@
 """Checks as Odoo keeps them. What the sidecar makes of them is proven with a real one, in
 ``tests/integration/monitoring/test_alerts.py``; here it answers by a table."""
 
+import os
+import unittest
 from unittest.mock import patch
 
 from odoo.addons.ha_health import sidecar
@@ -10,6 +12,7 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 CHECK = {"code": "mine", "expression": "primary is None", "message": "No primary"}
 
 
+@unittest.skipUnless(os.environ.get("HA_TEST_LONG"), "HA_TEST_LONG=1 runs it")
 @tagged("post_install", "-at_install")
 class TestChecks(TransactionCase):
     def answering(self, answer):

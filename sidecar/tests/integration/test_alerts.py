@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from ha_sidecar.config import load
 from sidecar.tests.integration.cluster import SCOPE, Cluster, Sidecar
 from tests.servers.addresses import wait_until
 from tests.servers.webhook import Webhook
+
+pytestmark = pytest.mark.skipif(not os.environ.get("HA_TEST_LONG"), reason="HA_TEST_LONG=1 runs it")
 
 #: On a busy machine everything takes longer.
 LONG = 60
