@@ -10,7 +10,7 @@ umask 077
 
 password_file=/run/secrets/redis_password
 service=odoo-ha
-[ -r "$password_file" ] || { echo "run.sh: $password_file can't be read: run docker/make-secrets" >&2; exit 1; }
+[ -r "$password_file" ] || { echo "run.sh: $password_file can't be read: see the logs of the service secrets" >&2; exit 1; }
 
 case "${1:-}" in
 server)

@@ -1,5 +1,5 @@
-"""Users of the compose stack while the primary's container is killed: `python compose_users.py PROJECT URL
-SECRETS` prints what they saw, as JSON.
+"""Users of the compose stack while the primary's container is killed: `python compose_users.py PROJECT URL`
+prints what they saw, as JSON.
 
 Runs in the network that the stack is in, so it is a program of its own. The load, the ledger and the
 comparison are the drills'.
@@ -16,7 +16,6 @@ from collections import Counter
 from contextlib import closing
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -76,12 +75,13 @@ def primary(project: str, password: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-async def main(project: str, url: str, secrets: Path) -> None:
-    def secret(name: str) -> str:
-        return (secrets / name).read_text().strip()
+def secret(project: str, name: str) -> str:
+    return podman("exec", container(project, "secrets"), "hand-out", "show", name)
 
-    superuser = secret("postgres_superuser_password")
-    users = [("admin", secret("odoo_admin_password"))] * USERS
+
+async def main(project: str, url: str) -> None:
+    superuser = secret(project, "postgres_superuser_password")
+    users = [("admin", secret(project, "odoo_admin_password"))] * USERS
     run = f"compose-{uuid.uuid4().hex[:10]}"
     plan = schedule.plan(
         seed=19, run=run, rate=RATE, seconds=STEADY_S + LIMIT_S + AFTER_S, users=USERS
@@ -140,4 +140,4 @@ async def main(project: str, url: str, secrets: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    asyncio.run(main(*sys.argv[1:]))

@@ -86,7 +86,6 @@ def stack() -> Iterator[dict[str, object]]:
     """The stack, up by its one command; the compose file as data."""
     if reason := lacks():
         pytest.skip(reason)
-    run(str(REPOSITORY / "docker" / "make-secrets"))
     run(str(REPOSITORY / "docker" / "local-images"), timeout=1800)
     run("ip", "netns", "add", NAMESPACE)
     try:
@@ -133,15 +132,17 @@ def test_every_service_is_healthy_and_none_is_root(stack: dict[str, object]) -> 
         user = inside("podman", "exec", container, "id", "-u").strip()
         assert user != "0", name
     environment = inside("podman", "inspect", *containers(), "--format", "{{.Config.Env}}")
-    secrets = REPOSITORY / "docker" / "secrets"
-    for file in secrets.iterdir():
-        assert file.read_text().strip() not in environment, "no secret is in an environment"
+    holder = f"{PROJECT}_secrets_1"
+    for name in inside("podman", "exec", holder, "ls", "/secrets/all").split():
+        secret = inside("podman", "exec", holder, "hand-out", "show", name).strip()
+        assert secret, name
+        assert secret not in environment, f"{name} is in an environment"
 
 
 def test_the_primary_is_killed_and_users_notice_a_pause(stack: dict[str, object]) -> None:
     said = inside(
         sys.executable, str(Path(__file__).with_name("compose_users.py")), PROJECT,
-        f"http://127.0.0.1:{PORT}", str(REPOSITORY / "docker" / "secrets"), timeout=PATIENCE_S,
+        f"http://127.0.0.1:{PORT}", timeout=PATIENCE_S,
     )  # fmt: skip
     print(said)
     seen = json.loads(said.splitlines()[-1])
