@@ -140,8 +140,9 @@ def _measure(state_dir: Path, as_json: bool) -> None:
         return
     click.echo(
         f"one request alone: {found.busy * 1000:.1f} ms, {found.cpu * 1000:.1f} ms of a processor\n"
-        f"predicted: the smaller of {found.workers} workers / {found.busy:.4f} s and {found.cpus}"
-        f" processors / {found.cpu:.4f} s = {found.predicted:.1f} requests a second\n"
+        f"predicted: the smaller of {found.workers} workers / {found.busy:.4f} s and ({found.cpus}"
+        f" processors - {found.idle:.2f} in use without requests) / {found.cpu:.4f} s"
+        f" = {found.predicted:.1f} requests a second\n"
         f"measured: {found.measured:.1f} requests a second ({found.requests} requests),"
         f" {found.ratio:.2f} of what was predicted"
     )

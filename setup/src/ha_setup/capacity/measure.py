@@ -21,11 +21,13 @@ WARM_UP_S = 3.0
 
 @dataclass(frozen=True)
 class Measured:
-    """One request alone: `busy` seconds, of which `cpu` of a processor (the cluster's and the client's).
-    `predicted` and `measured` are the most requests a second."""
+    """One request alone: `busy` seconds, and `cpu` seconds of a processor (the cluster's and the client's).
+    `idle` is how many processors the cluster uses without any request. `predicted` and `measured` are the
+    most requests a second."""
 
     busy: float
     cpu: float
+    idle: float
     workers: int
     cpus: int
     predicted: float
@@ -71,21 +73,24 @@ class _User:
 
 
 def measure(cluster: Cluster, *, seconds: float = 15.0) -> Measured:
-    """One user alone, then as many as keep every worker busy, `seconds` each. ClusterError."""
+    """Nobody, one user alone, then as many as keep every worker busy, `seconds` each. ClusterError."""
     users = [
         _User(cluster.layout.base_url(), cluster.layout.database(), *login)
         for login in cluster.users()
     ]
     _run(users, WARM_UP_S)  # every worker has loaded the registry
     before = _cpu(cluster)
+    time.sleep(seconds)
+    idle = (_cpu(cluster) - before) / seconds
+    before = _cpu(cluster)
     done, took = _run(users[:1], seconds)
-    busy, cpu = took / done, (_cpu(cluster) - before) / done
+    busy, cpu = took / done, (_cpu(cluster) - before - idle * took) / done
     workers = at.ODOO_WORKERS * len(cluster.layout.odoo)
     # Twice as many users as workers: none is ever without a request.
     done, took = _run(users[: 2 * workers], seconds)
     cpus = psutil.cpu_count() or 1
-    predicted = throughput(workers, busy, cpus, cpu)
-    return Measured(busy, cpu, workers, cpus, predicted, done / took, done)
+    predicted = throughput(workers, busy, cpus - idle, cpu)
+    return Measured(busy, cpu, idle, workers, cpus, predicted, done / took, done)
 
 
 def _run(users: list[_User], seconds: float) -> tuple[int, float]:
