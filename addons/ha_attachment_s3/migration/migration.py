@@ -89,11 +89,11 @@ class Migration:
 
         :raises StorageUnavailable: when S3 does not answer; what was moved is moved
         """
-        parallel = self._wanted.parallel
-        with (
-            ThreadPoolExecutor(parallel, thread_name_prefix="ha_migration_read") as readers,
-            ThreadPoolExecutor(parallel, thread_name_prefix="ha_migration") as writers,
-        ):
+        readers, writers = (
+            ThreadPoolExecutor(self._wanted.parallel, thread_name_prefix=f"ha_migration_{name}")
+            for name in ("read", "store")
+        )
+        try:
             yield from self._pass(readers, writers, None)
             for _again in range(_AGAIN):
                 if not self._busy:
@@ -101,6 +101,10 @@ class Migration:
                 time.sleep(_PAUSE)
                 busy, self._busy, self._looked = self._busy, set(), 0
                 yield from self._pass(readers, writers, busy)
+        finally:
+            # Whoever ends it in the middle doesn't wait for what only waits for a thread.
+            for pool in (readers, writers):
+                pool.shutdown(cancel_futures=True)
         self.done["busy"] = len(self._busy)
 
     def _pass(
