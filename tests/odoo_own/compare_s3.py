@@ -67,7 +67,7 @@ GOOGLE = "cloud_storage_google"
 CLASSES = ("TestIrAttachment", "TestPermissions")
 #: The fewest objects that such a run leaves in the bucket (what is rolled back waits for the
 #: collector): else the tests met the filestore, and nothing was compared.
-FEWEST_OBJECTS = 200
+FEWEST_OBJECTS = 20
 
 
 def has_google() -> bool:
