@@ -59,7 +59,8 @@ def _end_read(cursor: Any) -> None:
 def _wrap_rollback(original: Callable[..., Any]) -> Callable[..., Any]:
     def rollback(self: Any) -> None:
         original(self)
-        self._ha_wrote = False
+        if self._ha_wrote:
+            self._ha_wrote = False
 
     return rollback
 

@@ -21,7 +21,7 @@ def _wrap_execute(original: Callable[..., Any]) -> Callable[..., Any]:
                 if not self._cnx.closed:
                     self._cnx.close()  # a demoted server keeps the link, and is of no use
             raise
-        if not self._ha_wrote:
+        if self._ha_wrote is False:
             self._ha_wrote = wrote(self._obj.statusmessage, self._obj.query)
 
     return execute
@@ -29,11 +29,15 @@ def _wrap_execute(original: Callable[..., Any]) -> Callable[..., Any]:
 
 #: Methods of psycopg2's cursor that Odoo's passes through.
 _WRITING = frozenset({"copy_expert", "copy_from", "executemany", "callproc"})
+#: A cursor that is older than the patches is as Odoo made it: `odoo db` loads the addons with one open.
+_OLDER = {"_ha_wrote": None, "_ha_broken": None}
 
 
 def _wrap_getattr(original: Callable[..., Any]) -> Callable[..., Any]:
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
-        if name in _WRITING:
+        if name in _OLDER:
+            return _OLDER[name]
+        if name in _WRITING and self._ha_wrote is not None:
             self._ha_wrote = True
         return original(self, name)
 
