@@ -20,8 +20,11 @@ from ha_sidecar.alerts.checks import (
     merged,
 )
 from ha_sidecar.alerts.decide import Message, State, Verdict, evaluate, step
+from ha_sidecar.alerts.report import report
 from ha_sidecar.alerts.shared import COURTESY, Sight, may_take, sight_from
 from ha_sidecar.alerts.snapshot import EXAMPLE, remember, snapshot
+from ha_sidecar.node import Answer, Facts, Switch
+from ha_sidecar.node_watch import Sight as NodeSight
 
 NOW = 1_800_000_000.0
 SINCE = "2026-01-31T12:00:00.000000Z"
@@ -257,3 +260,26 @@ def test_keys_that_cannot_be_read_count_as_absent() -> None:
     assert (sight.state, sight.alerter, dict(sight.reports), dict(sight.silences)) == (
         None, None, {"a": {}}, {},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("leads", "switch", "current", "told_leads"),
+    [
+        (2, Switch.OFF, True, 2),
+        (2, Switch.DRAIN, True, 0),
+        (2, Switch.OFF, False, 0),
+        (None, Switch.DRAIN, True, None),
+        (None, Switch.OFF, False, None),
+    ],
+)
+def test_a_node_that_is_drained_or_gone_leads_nothing(
+    leads: int | None, switch: Switch, current: bool, told_leads: int | None
+) -> None:
+    answer = Answer(0.0, "pass", facts=Facts(redis=True, cron_leads=leads))
+    seen = NodeSight(answer, switch, 5.0 if switch is not Switch.OFF else None)
+    found = report(
+        seen, asked=True, current=current, status="pass", topology=TOPOLOGY, certificates=()
+    )
+    assert found["cron_leads"] == told_leads
+    assert found["redis"] is (True if current else None)
+    assert found["draining_since"] == (5 if switch is not Switch.OFF else None)

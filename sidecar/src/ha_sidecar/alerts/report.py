@@ -33,6 +33,9 @@ def report(
         if current:
             told = {name: getattr(facts, name) for name in told}
     draining = sight.switch is not Switch.OFF
+    if draining and told["cron_leads"]:
+        # It hands its pools over, and says no more of them (seen: it still told that it led).
+        told["cron_leads"] = 0
     return {
         "proves": bool(topology and topology.get("primary")),
         "serves": status != "fail" if asked else None,
