@@ -3,7 +3,8 @@
 Usage: ``python -m tests.odoo_own.compare_s3 [pytest options]``. The same database, once with stock
 Odoo and its filestore, once with the suite and its contents in a real SeaweedFS, small images too: the
 rule that keeps these in the database is taken away, only what is served by its address stays there.
-Each content is sent at once (``plugin_s3``), and none is read from a cache.
+Each content is sent at once (``plugin_s3``). The node's cache is on: a test that sets Python's clock
+could read nothing from S3, which refuses a request that is signed at another time.
 Odoo's tests of attachments, which look into the filestore's directory (``ON_DISK``), run from
 ``ha_attachment_s3``, where the same tests look into the bucket. Without wkhtmltopdf Odoo skips the tests that make a PDF, on both sides; Google's cloud
 storage is compared where google-auth is installed. Exits 0 when nothing differs.
@@ -98,7 +99,7 @@ def compare(options: Sequence[str]) -> tuple[Outcomes, Outcomes, int]:
         suite = odoo(
             "suite",
             "suite",
-            ha=ha_settings(None, s3) | {"s3_cache_size": 0},
+            ha=ha_settings(None, s3),
             environment=secret_environment(s3.base, None, s3),
         )
         suite.copy_database(stock)
