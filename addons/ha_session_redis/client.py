@@ -105,7 +105,7 @@ class Client(redis.Redis):
 def _packed(link: Any, commands: tuple[tuple[Any, ...], ...]) -> list[bytes]:
     """What is sent for the commands, in one piece if it can be."""
     # redis-py takes a command's name of two words apart.
-    if pack_command is None or any(" " in command[0] for command in commands):
+    if pack_command is None or " " in commands[0][0]:
         return link.pack_commands(commands)
     return [b"".join(map(pack_command, commands))]
 

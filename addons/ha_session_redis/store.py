@@ -167,8 +167,10 @@ class RedisSessionStore(SessionStore):
         sid = session.sid
         if not self.is_valid_key(sid):
             raise ValueError(f"Invalid session id {sid!r}")
-        document = json.dumps(session._Session__data)
-        milliseconds = self._lifetimes.milliseconds(session, env)
+        # The plain mapping: looking for what isn't there costs the session's own an exception.
+        data = session._Session__data
+        document = json.dumps(data)
+        milliseconds = self._lifetimes.milliseconds(data, env)
         cursor = self._log_in.pending(sid)
         if cursor is not None:
             self._log_in(sid, document, milliseconds, cursor)

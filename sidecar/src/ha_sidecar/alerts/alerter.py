@@ -27,6 +27,8 @@ _log = structlog.get_logger("ha_sidecar.alerts")
 
 #: Seconds between two rounds.
 INTERVAL = 1.0
+#: Seconds that the end of the sidecar waits for a message that is just being sent.
+LAST_SEND = 2.0
 
 Json = dict[str, Any]
 
@@ -53,6 +55,7 @@ class Alerter(threading.Thread):
         self._topology = topology
         self._sender = sender(self._was_sent)
         self._ending = threading.Event()
+        self._news = threading.Event()
         self._sent: set[int] = set()
         self._sight = Sight()
         self._contact_since: float | None = None
@@ -66,8 +69,9 @@ class Alerter(threading.Thread):
         self.problem: str | None = "not started yet"
 
     def end(self) -> None:
-        self._ending.set()
         self._sender.end()
+        self._ending.set()
+        self._news.set()
 
     def run(self) -> None:
         self._sender.start()
@@ -81,8 +85,14 @@ class Alerter(threading.Thread):
             except Exception:
                 # The sidecar's first duty is the primary: it goes on without alerts.
                 _log.exception("judging the cluster failed; goes on")
-            self._ending.wait(max(0.05, INTERVAL - (time.monotonic() - began)))
+            # What was sent is written down at once, or the next alerter would send it again.
+            self._news.wait(max(0.05, INTERVAL - (time.monotonic() - began)))
+            self._news.clear()
+        self._sender.join(timeout=LAST_SEND)
         try:
+            if self._leads:
+                self._state = decide.sent(self._state, self._numbers_sent())
+                self._write()
             self._shared.leave()
         except (SourceError, ConfigError):
             _log.debug("the lease was left to run out")
@@ -212,6 +222,7 @@ class Alerter(threading.Thread):
 
     def _was_sent(self, number: int) -> None:
         self._sent.add(number)
+        self._news.set()
 
     def _numbers_sent(self) -> set[int]:
         numbers = set(self._sent)
@@ -246,6 +257,8 @@ class Alerter(threading.Thread):
 
     @property
     def checks_version(self) -> int:
+        """Of the checks in force; 0 while none were made in Odoo."""
+        self.checks()  # a sidecar that isn't the alerter has no other reason to read them
         return int(self._set[0] or 0)
 
     def present(self) -> Json:
