@@ -15,7 +15,11 @@ _HTTPS: dict[str, str] = {
     "wrong version number": "{url} should begin with http:// for a server without TLS",
 }
 _PLAIN: Mapping[str, str] = dict.fromkeys(
-    ("Remote end closed connection without response", "HTTP request to an HTTPS server"),
+    (
+        "Remote end closed connection without response",
+        "HTTP request to an HTTPS server",
+        "Connection reset",
+    ),
     "where etcd speaks TLS, etcd_endpoints should begin with https://",
 )
 # Which of these is seen depends on the version of TLS, and on which side is faster.
