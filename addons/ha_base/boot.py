@@ -14,6 +14,7 @@ from types import ModuleType
 from odoo.modules.module import get_module_path
 from odoo.tools import config
 
+from .memory import share_arenas
 from .node import node_id
 from .patches import PatchRefused
 from .settings import SettingsError, load
@@ -54,6 +55,7 @@ def post_load() -> None:
             if module is not None:
                 declared[name] = module.Settings
         loaded = load(declared, _conf_section("ha"))
+        share_arenas()
         active = []
         for name in siblings:
             process = _optional(f"odoo.addons.{name}.process")
