@@ -6,6 +6,7 @@ import { useService } from "@web/core/utils/hooks";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
 import {
     STALE,
+    UNHEARD,
     allOutages,
     duration,
     moments,
@@ -155,8 +156,12 @@ export class Dashboard extends Component {
     /** The state of the cluster for people. */
     get situation() {
         const cluster = this.cluster;
-        const age = cluster && this.state.now - new Date(cluster.topology.observed_at);
-        return STATES[cluster && age < STALE * 1000 ? cluster.topology.state : "unknown"];
+        const { now } = this.state;
+        const isNews =
+            cluster &&
+            now - new Date(cluster.topology.observed_at) < STALE * 1000 &&
+            now - cluster.heardAt < UNHEARD * 1000;
+        return STATES[isNews ? cluster.topology.state : "unknown"];
     }
 
     get nodes() {

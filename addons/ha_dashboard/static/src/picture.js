@@ -3,13 +3,16 @@
 /** Seconds after which what a node said of itself is no news any more. */
 export const STALE = 30;
 
+/** Seconds without a word of any node after which nothing is said of the cluster as it is now. */
+export const UNHEARD = 10;
+
 /** The newest topology that any node's sidecar saw, with that sidecar's facts; null without any. */
 export function newestTopology(nodes) {
     let newest = null;
-    for (const { facts } of Object.values(nodes)) {
+    for (const { facts, heardAt } of Object.values(nodes)) {
         const topology = facts.sidecar?.topology;
         if (topology && (!newest || topology.observed_at > newest.topology.observed_at)) {
-            newest = { topology, facts };
+            newest = { topology, facts, heardAt };
         }
     }
     return newest;
