@@ -1,20 +1,18 @@
 """Questions to this node's sidecar and orders for it, over its Unix socket, each with a deadline."""
 
 import http.client
-import json
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 from odoo.addons.ha_base.settings import current
+from odoo.addons.ha_base.unix_http import exchange
 from odoo.addons.ha_failover.settings import Settings as FailoverSettings
 
 from .settings import Settings
 
 #: Seconds for all pages together, and for one order.
 PATIENCE, ORDER_PATIENCE = 1.5, 3.0
-_MOST_BYTES = 1 << 20
 PAGES = ("status", "history", "orders", "alerts")
 
 
@@ -28,17 +26,6 @@ class SidecarAway(Exception):
 
 class OrderRefused(Exception):
     """It answered, and won't; the text is for people."""
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("sidecar", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 def socket_path() -> Path:
@@ -67,20 +54,18 @@ def order(path: str, wanted: dict[str, Any]) -> dict[str, Any]:
     :raises SidecarAway: no answer: whether it does it isn't known
     :raises OrderRefused: it won't
     """
-    status, body = _ask("POST", path, json.dumps(wanted).encode(), ORDER_PATIENCE)
+    status, body = _ask("POST", path, wanted, ORDER_PATIENCE)
     if status >= 300:
         raise OrderRefused(str(body.get("error") or f"the sidecar answers {status}"))
     return body
 
 
-def _ask(method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, dict[str, Any]]:
+def _ask(
+    method: str, path: str, data: dict[str, Any] | None, timeout: float
+) -> tuple[int, dict[str, Any]]:
     where = socket_path()
-    connection = _Connection(where, timeout)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        found = json.loads(response.read(_MOST_BYTES))
-        return response.status, found if isinstance(found, dict) else {}
+        status, found = exchange(where, method, path, data, timeout)
     except (FileNotFoundError, ConnectionRefusedError):
         raise SidecarAway("sidecar", f"nothing listens on {where}") from None
     except PermissionError:
@@ -88,5 +73,4 @@ def _ask(method: str, path: str, body: bytes | None, timeout: float) -> tuple[in
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = str(error) or type(error).__name__
         raise SidecarAway("sidecar_silent", f"{where}: {reason}") from None
-    finally:
-        connection.close()
+    return status, found if isinstance(found, dict) else {}

@@ -1,12 +1,11 @@
 """Questions to this node's sidecar about checks, over its Unix socket, with a deadline."""
 
 import http.client
-import json
-import socket
 from pathlib import Path
 from typing import Any
 
 from odoo.addons.ha_base.settings import current
+from odoo.addons.ha_base.unix_http import exchange
 
 from .facts import FailoverSettings, failover
 
@@ -17,7 +16,6 @@ except ModuleNotFoundError:  # works without it
 
 #: Seconds for one answer.
 PATIENCE = 3.0
-_MOST_BYTES = 1 << 20
 
 
 class SidecarAway(Exception):
@@ -26,17 +24,6 @@ class SidecarAway(Exception):
 
 class Refused(Exception):
     """It answered that this won't do; the text says why."""
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("sidecar", timeout=PATIENCE)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 def socket_path() -> Path:
@@ -56,19 +43,13 @@ def ask(method: str, path: str, data: dict[str, Any] | None = None) -> dict[str,
     :raises Refused: it won't
     """
     where = socket_path()
-    connection = _Connection(where)
     try:
-        body = None if data is None else json.dumps(data)
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        found = json.loads(response.read(_MOST_BYTES))
+        status, found = exchange(where, method, path, data, PATIENCE)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise SidecarAway(
             f"The sidecar of this node doesn't answer on {where}: {reason}"
         ) from error
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise Refused(str(found.get("error") or response.status))
+    if status != 200:
+        raise Refused(str(found.get("error") or status))
     return found
