@@ -15,19 +15,13 @@ from ha_setup.cluster.layout import NETWORKS, POOLERS, Network, Pooler
 from ha_setup.cron.command import cron
 from ha_setup.doctor.command import doctor
 from ha_setup.drill.command import drill
+from ha_setup.options import state_dir_option
 from ha_setup.progress import Progress
 from ha_setup.render.command import command as render
 from ha_setup.rollout.command import command as rollout
 from ha_setup.sessions.command import sessions
 
-state_dir_option = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp/odoo-ha"),  # noqa: S108 - PostgreSQL's user must be able to read it
-    show_default=True,
-    envvar="HA_STATE_DIR",
-    help="Where everything is kept: downloads, data, logs.",
-)
+_state_dir = state_dir_option("Where everything is kept: downloads, data, logs.")
 
 
 def _in_a_directory(
@@ -52,7 +46,7 @@ def parts() -> None:
 
 
 @parts.command("install")
-@state_dir_option
+@_state_dir
 @click.option("--json", "as_json", is_flag=True, help="Print where everything is, as JSON.")
 def parts_install(state_dir: Path, as_json: bool) -> None:
     """Install what is missing: Odoo 19, PostgreSQL, Patroni, etcd, Redis, SeaweedFS, HAProxy.
@@ -67,7 +61,7 @@ def parts_install(state_dir: Path, as_json: bool) -> None:
 
 
 @cli.group(invoke_without_command=True)
-@state_dir_option
+@_state_dir
 @click.option("--small", is_flag=True, default=None, help="One etcd instead of three.")
 @click.option(
     "--block", type=click.IntRange(1, 254), help="Use addresses 127.19.BLOCK.x (1 if not told)."
@@ -153,7 +147,7 @@ def demo(
 
 
 @demo.command("down")
-@state_dir_option
+@_state_dir
 @click.option("--purge", is_flag=True, help="Remove the cluster's data too; downloads stay.")
 def demo_down(state_dir: Path, purge: bool) -> None:
     """End the cluster; nothing is left running."""
@@ -163,7 +157,7 @@ def demo_down(state_dir: Path, purge: bool) -> None:
 
 
 @demo.command("status")
-@state_dir_option
+@_state_dir
 @click.pass_context
 def demo_status(context: click.Context, state_dir: Path) -> None:
     """Show each node, and where to look."""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ha_setup.capacity.arithmetic import Capacity, Demand, capacity
+from ha_setup.options import state_dir_option
 
 
 @click.command("capacity")
@@ -68,14 +69,7 @@ from ha_setup.capacity.arithmetic import Capacity, Demand, capacity
     help="Measure setup/demo's cluster: predicted against measured.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp/odoo-ha"),  # noqa: S108 - PostgreSQL's user must be able to read it
-    show_default=True,
-    envvar="HA_STATE_DIR",
-    help="With --measure: where the demonstration's cluster is.",
-)
+@state_dir_option("With --measure: where the demonstration's cluster is.")
 def command(
     users: int | None,
     rate: float | None,

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from ha_setup.errors import SetupError
+from ha_setup.options import state_dir_option
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -31,14 +32,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="A directory with the inventory's secrets, by name; else they are read where it says.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp/odoo-ha"),  # noqa: S108 - PostgreSQL's user must be able to read it
-    show_default=True,
-    envvar="HA_STATE_DIR",
-    help="Where the demonstration's cluster is.",
-)
+@state_dir_option("Where the demonstration's cluster is.")
 @click.pass_context
 def doctor(
     context: click.Context,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ha_setup.drill.options import FAULTS, Fault, faults_for
+from ha_setup.options import state_dir_option
 
 if TYPE_CHECKING:
     from ha_setup.cluster import Cluster
@@ -67,14 +68,7 @@ def _writable_file(_: click.Context, parameter: click.Parameter, value: Path | N
     help="With `all --compare stock`: how many runs without the suite, if not as many.",
 )
 @click.option("--again", is_flag=True, help="With `all`: forget the runs of before.")
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp/odoo-ha"),  # noqa: S108 - PostgreSQL's user must be able to read it
-    show_default=True,
-    envvar="HA_STATE_DIR",
-    help="The state directory that the cluster was set up in.",
-)
+@state_dir_option("The state directory that the cluster was set up in.")
 def drill(
     fault: str,
     runs: int,
